@@ -1,0 +1,81 @@
+/**
+ * Every hole from the appliance to the outside, as a small interface. `linux/` implements them, `test/support/` has
+ * them in memory, and one contract test runs on both. Protocol code below this line has no clock, no luck, no IO.
+ */
+
+/** An instant on the monotonic clock, in milliseconds. Only its differences mean anything. */
+export type Millis = number & { readonly instant: true };
+export function Millis(value: number): Millis {
+  return value as Millis;
+}
+
+export interface Clock {
+  now(): Millis;
+}
+
+export interface Random {
+  /** Unpredictable bytes: challenges, magic numbers and call ids are made of them. */
+  bytes(length: number): Buffer;
+}
+
+/** An IPv4 address in host order, as `wire/ipv4.ts` reads and prints it. */
+export type Ipv4 = number & { readonly ipv4: true };
+export function Ipv4(value: number): Ipv4 {
+  return (value >>> 0) as Ipv4;
+}
+
+/** The raw GRE socket: IP protocol 47, every peer. Packets start at the GRE header. */
+export interface GreSocket {
+  /** Takes what is waiting, one batch after another, and calls `each` per packet. The bytes are a loan until it returns. */
+  receive(each: (peer: Ipv4, packet: Buffer) => void): void;
+  /** Queues one packet; it leaves with `flush` or when the batch is full. The bytes must stay unchanged until then. */
+  send(peer: Ipv4, packet: Buffer): void;
+  flush(): void;
+}
+
+/** One tunnel's interface: whole IP packets, no link header. */
+export interface Tun {
+  readonly name: string;
+  /**
+   * Takes what is waiting and calls `each` per packet with `slot[start..end)` holding it. The `start` bytes before it are
+   * headroom the callee may write into; a slot stays the callee's until `receive` returns.
+   */
+  receive(each: (slot: Buffer, start: number, end: number) => void): void;
+  /** Hands one IP packet to the kernel. A packet the kernel refuses is counted by it and gone. */
+  write(packet: Buffer): void;
+  close(): void;
+}
+
+/** What the kernel must know about one tunnel once its network is up. */
+export interface TunSettings {
+  /** Interface name, at most 15 bytes. */
+  readonly name: string;
+  readonly local: Ipv4;
+  readonly remote: Ipv4;
+  readonly mtu: number;
+}
+
+/** Interfaces, addresses and routes of the kernel. Every call throws a `SystemError` that names the operation. */
+export interface Net {
+  /** Makes the interface, sets address, peer and MTU, brings it up. `onReadable` runs whenever packets wait. */
+  openTun(settings: TunSettings, onReadable: () => void): Tun;
+}
+
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+export interface Log {
+  /** `area` is the part that speaks (`pptp`, `ppp`, `config`); `text` is one line a network engineer understands. */
+  write(level: LogLevel, area: string, text: string): void;
+}
+
+/** The operating system failed an operation. `operation` says which, in the words of the manual page. */
+export class SystemError extends Error {
+  readonly operation: string;
+  readonly errno: string;
+  constructor(operation: string, errno: string, options?: ErrorOptions) {
+    super(`${operation}: ${errno}`, options);
+    this.name = "SystemError";
+    this.operation = operation;
+    this.errno = errno;
+  }
+}

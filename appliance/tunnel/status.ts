@@ -1,0 +1,42 @@
+/** What can be seen of a session from outside: `show vpn`, the log, the reports of the lab. */
+import type { Ipv4, Millis } from "../ports.ts";
+import type { AuthMethod } from "./settings.ts";
+
+/** How far a session came, in order. The last completed stage is what a failed session is remembered by. */
+export const STAGES = [
+  "tcp-connected",
+  "control-established",
+  "call-established",
+  "lcp-opened",
+  "authenticated",
+  "network-up",
+] as const;
+export type Stage = (typeof STAGES)[number];
+
+export interface TrafficCounters {
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  /** Dropped on receive, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+export interface SessionStatus {
+  readonly id: number;
+  readonly role: "server" | "client";
+  readonly state: "connecting" | "connected" | "disconnecting";
+  /** Last completed stage. */
+  readonly stage: Stage;
+  readonly user: string | undefined;
+  /** Outer address of the peer. */
+  readonly peer: Ipv4;
+  /** Address of the far end inside the tunnel. */
+  readonly address: Ipv4 | undefined;
+  readonly interfaceName: string | undefined;
+  readonly authentication: AuthMethod | undefined;
+  /** As shown to a person: `MPPE-128 stateless`, `none`. */
+  readonly encryption: string;
+  readonly connectedAt: Millis | undefined;
+  readonly traffic: TrafficCounters;
+}

@@ -1,0 +1,53 @@
+/** Runs the named test levels (`unit rfc system`) under node:test and fails when a level is empty. Sources decide, so a stale file in dist/ never runs. */
+import { readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import process from "node:process";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+
+type Level = "unit" | "rfc" | "netsim" | "fuzz" | "system";
+const OWN_FOLDER: readonly Level[] = ["rfc", "netsim", "fuzz", "system"];
+
+function testFiles(): { level: Level; source: string }[] {
+  return readdirSync("test", { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts"))
+    .sort()
+    .map((name) => ({
+      level: OWN_FOLDER.find((level) => name.startsWith(`${level}/`)) ?? "unit",
+      source: join("test", name),
+    }));
+}
+
+const wanted = process.argv.slice(2);
+const only = wanted.filter((word) => word.endsWith(".test.ts"));
+const files: string[] = [];
+for (const level of wanted.filter((word) => !word.endsWith(".test.ts"))) {
+  const found = testFiles().filter((file) => file.level === level);
+  if (found.length === 0) {
+    console.error(`test: no tests at level '${level}' (levels: unit ${OWN_FOLDER.join(" ")})`);
+    process.exit(2);
+  }
+  files.push(...found.map((file) => file.source));
+}
+files.push(...only.map((name) => relative(".", name)));
+if (files.length === 0) {
+  console.error("usage: node dist/test/run.js LEVEL|FILE.test.ts ...");
+  process.exit(2);
+}
+
+const started = performance.now();
+let passed = 0;
+let failed = 0;
+let skipped = 0;
+const stream = run({ files: files.map((name) => join("dist", name.replace(/\.ts$/, ".js"))), concurrency: true });
+stream.on("test:pass", (event) => {
+  if (event.skip) skipped++;
+  else passed++;
+});
+stream.on("test:fail", () => failed++);
+stream.on("end", () => {
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`test: ${passed} passed, ${failed} failed, ${skipped} skipped in ${files.length} files, ${seconds} s`);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+});
+stream.compose(new spec()).pipe(process.stdout);
