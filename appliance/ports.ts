@@ -61,6 +61,46 @@ export interface Net {
   openTun(settings: TunSettings, onReadable: () => void): Tun;
 }
 
+/** One TCP control connection, already established. */
+export interface ControlSocket {
+  readonly peer: Ipv4;
+  /** Our address on this connection: the source of the GRE packets that belong to it. */
+  readonly local: Ipv4;
+  write(bytes: Buffer): void;
+  /** Sends what is queued, then FIN. */
+  end(): void;
+  /** Drops the connection at once. */
+  destroy(): void;
+}
+
+export interface ControlSocketEvents {
+  data(bytes: Buffer): void;
+  /** Once, after FIN, reset or failure; `reason` is undefined after an orderly end. */
+  closed(reason: string | undefined): void;
+}
+
+/** TCP port 1723, both ways. */
+export interface ControlTransport {
+  /** `accept` returns the events of a new connection, or undefined to refuse it. `failed` runs when the port cannot be had. */
+  listen(
+    port: number,
+    accept: (socket: ControlSocket) => ControlSocketEvents | undefined,
+    failed: (error: SystemError) => void,
+  ): { close(): void };
+  /** `connected` runs once established, or else `failed` once. The returned handle gives up at once. */
+  connect(
+    peer: Ipv4,
+    port: number,
+    connected: (socket: ControlSocket) => ControlSocketEvents,
+    failed: (error: SystemError) => void,
+  ): { abort(): void };
+}
+
+/** Runs `run` once after `delayMs`; the returned handle cancels it. */
+export interface Timers {
+  after(delayMs: number, run: () => void): { cancel(): void };
+}
+
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 export interface Log {
