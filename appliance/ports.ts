@@ -2,6 +2,7 @@
  * Every hole from the appliance to the outside, as a small interface. `linux/` implements them, `test/support/` has
  * them in memory, and one contract test runs on both. Protocol code below this line has no clock, no luck, no IO.
  */
+import type { Ipv4 } from "./wire/ipv4.ts";
 
 /** An instant on the monotonic clock, in milliseconds. Only its differences mean anything. */
 export type Millis = number & { readonly instant: true };
@@ -16,12 +17,6 @@ export interface Clock {
 export interface Random {
   /** Unpredictable bytes: challenges, magic numbers and call ids are made of them. */
   bytes(length: number): Buffer;
-}
-
-/** An IPv4 address in host order, as `wire/ipv4.ts` reads and prints it. */
-export type Ipv4 = number & { readonly ipv4: true };
-export function Ipv4(value: number): Ipv4 {
-  return (value >>> 0) as Ipv4;
 }
 
 /** The raw GRE socket: IP protocol 47, every peer. Packets start at the GRE header. */

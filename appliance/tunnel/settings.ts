@@ -1,5 +1,5 @@
 /** What an administrator decides about PPTP: the values `config/` hands to the tunnels. */
-import type { Ipv4 } from "../ports.ts";
+import type { Ipv4 } from "../wire/ipv4.ts";
 
 export type AuthMethod = "pap" | "chap-md5" | "mschap-v1" | "mschap-v2";
 

@@ -1,5 +1,6 @@
 /** What can be seen of a session from outside: `show vpn`, the log, the reports of the lab. */
-import type { Ipv4, Millis } from "../ports.ts";
+import type { Millis } from "../ports.ts";
+import type { Ipv4 } from "../wire/ipv4.ts";
 import type { AuthMethod } from "./settings.ts";
 
 /** How far a session came, in order. The last completed stage is what a failed session is remembered by. */
