@@ -23,9 +23,19 @@ export interface Random {
 export interface GreSocket {
   /** Takes what is waiting, one batch after another, and calls `each` per packet. The bytes are a loan until it returns. */
   receive(each: (peer: Ipv4, packet: Buffer) => void): void;
-  /** Queues one packet; it leaves with `flush` or when the batch is full. The bytes must stay unchanged until then. */
-  send(peer: Ipv4, packet: Buffer): void;
+  /**
+   * Queues one packet; it leaves with `flush` or when the batch is full. The bytes must stay unchanged until then.
+   * `local` is the source address: the one the control connection of the call uses, whatever the routes say.
+   */
+  send(local: Ipv4, peer: Ipv4, packet: Buffer): void;
+  /** A packet the kernel refuses (no route, no buffer) is gone, as on any wire. */
   flush(): void;
+  close(): void;
+}
+
+export interface GreTransport {
+  /** One socket hears every peer: open it once. `onReadable` runs whenever packets wait. */
+  open(onReadable: () => void): GreSocket;
 }
 
 /** One tunnel's interface: whole IP packets, no link header. */
@@ -50,8 +60,38 @@ export interface TunSettings {
   readonly mtu: number;
 }
 
+/** An address with the length of its network prefix, `192.168.1.1/24`: host bits stay. */
+export interface Ipv4Prefix {
+  readonly address: Ipv4;
+  /** 0..32 */
+  readonly length: number;
+}
+
+/** One network interface of the kernel, as seen at this moment. */
+export interface NetInterface {
+  readonly name: string;
+  /** Switched on by us. */
+  readonly up: boolean;
+  /** A cable and a living far end. */
+  readonly carrier: boolean;
+  readonly mtu: number;
+  /** `02:00:5e:10:00:01`; undefined where there is none, as on tunnels. */
+  readonly mac: string | undefined;
+  readonly addresses: readonly Ipv4Prefix[];
+}
+
 /** Interfaces, addresses and routes of the kernel. Every call throws a `SystemError` that names the operation. */
 export interface Net {
+  /** Every interface, in the kernel's order. */
+  interfaces(): readonly NetInterface[];
+  setUp(name: string, up: boolean): void;
+  /** Adding an address the interface has is no error. */
+  addAddress(name: string, prefix: Ipv4Prefix): void;
+  /** Removing an address the interface does not have is no error. */
+  removeAddress(name: string, prefix: Ipv4Prefix): void;
+  /** The gateway of the default route; undefined takes the route away. */
+  setDefaultGateway(gateway: Ipv4 | undefined): void;
+  defaultGateway(): Ipv4 | undefined;
   /** Makes the interface, sets address, peer and MTU, brings it up. `onReadable` runs whenever packets wait. */
   openTun(settings: TunSettings, onReadable: () => void): Tun;
 }
