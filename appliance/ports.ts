@@ -42,8 +42,8 @@ export interface GreTransport {
 export interface Tun {
   readonly name: string;
   /**
-   * Takes what is waiting and calls `each` per packet with `slot[start..end)` holding it. The `start` bytes before it are
-   * headroom the callee may write into; a slot stays the callee's until `receive` returns.
+   * Takes one batch of what is waiting and calls `each` per packet with `slot[start..end)` holding it. The `start` bytes
+   * before it are headroom the callee may write into; a slot stays the callee's until the next `receive`.
    */
   receive(each: (slot: Buffer, start: number, end: number) => void): void;
   /** Hands one IP packet to the kernel. A packet the kernel refuses is counted by it and gone. */
@@ -92,6 +92,10 @@ export interface Net {
   /** The gateway of the default route; undefined takes the route away. */
   setDefaultGateway(gateway: Ipv4 | undefined): void;
   defaultGateway(): Ipv4 | undefined;
+  /** Whether packets pass from one interface to another at all. */
+  setForwarding(on: boolean): void;
+  /** Answers ARP on this interface for addresses that are reached elsewhere: tunnel addresses out of the LAN's network. */
+  setProxyArp(name: string, on: boolean): void;
   /** Makes the interface, sets address, peer and MTU, brings it up. `onReadable` runs whenever packets wait. */
   openTun(settings: TunSettings, onReadable: () => void): Tun;
 }
@@ -110,7 +114,7 @@ export interface ControlSocket {
 
 export interface ControlSocketEvents {
   data(bytes: Buffer): void;
-  /** Once, after FIN, reset or failure; `reason` is undefined after an orderly end. */
+  /** Once, after FIN, reset, failure or our own `destroy`; `reason` is undefined after an orderly end. */
   closed(reason: string | undefined): void;
 }
 
@@ -129,6 +133,12 @@ export interface ControlTransport {
     connected: (socket: ControlSocket) => ControlSocketEvents,
     failed: (error: SystemError) => void,
   ): { abort(): void };
+}
+
+/** The machine as a whole. Returns at once; the system ends the process in order (SIGTERM). */
+export interface Power {
+  reboot(): void;
+  powerOff(): void;
 }
 
 /** Runs `run` once after `delayMs`; the returned handle cancels it. */
