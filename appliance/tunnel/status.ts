@@ -1,7 +1,7 @@
 /** What can be seen of a session from outside: `show vpn`, the log, the reports of the lab. */
 import type { Millis } from "../ports.ts";
+import type { AuthMethod } from "../ppp/lcp.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
-import type { AuthMethod } from "./settings.ts";
 
 /** How far a session came, in order. The last completed stage is what a failed session is remembered by. */
 export const STAGES = [

@@ -1,0 +1,143 @@
+/** The Compression Control Protocol, which in PPTP negotiates MPPE: RFC 1962, RFC 3078 §2–§3, and what Windows makes of it (windows.md §7 of the notes: bits seen on the wire are in `test/ppp/ccp.test.ts`). */
+import type { MppeStrength } from "../crypto/mppe-keys.ts";
+import type { Millis } from "../ports.ts";
+import { emitCcpOption, MppeBit, parseCcpOption } from "../wire/ccp-option.ts";
+import { CpCode, type CpPacket, type RawOption } from "../wire/cp-packet.ts";
+import { judgeOptions } from "./judge.ts";
+import type { Judgement, NegotiationOutput, OptionPolicy } from "./negotiation.ts";
+
+export interface EncryptionPolicy {
+  /** `required` is enforced on received data too: clear IP inside such a session is dropped and counted. */
+  readonly use: "none" | "optional" | "required";
+  /** Key lengths we agree to; the strongest common one wins. */
+  readonly strengths: readonly MppeStrength[];
+  /** Stateful mode (RFC 3078 §8) saves key changes and pays with lost packets after each loss: only for peers that know no other. */
+  readonly allowStateful: boolean;
+  /** Ask for stateful mode first, as some old peers insist on. */
+  readonly preferStateful: boolean;
+}
+
+/** What both directions agreed on. */
+export interface MppeAgreement {
+  readonly strength: MppeStrength;
+  readonly stateless: boolean;
+}
+
+const STRENGTH_BIT: Readonly<Record<MppeStrength, number>> = {
+  40: MppeBit.strength40,
+  56: MppeBit.strength56,
+  128: MppeBit.strength128,
+};
+const STRONGEST_FIRST: readonly MppeStrength[] = [128, 56, 40];
+
+/** What a CCP Reset packet asks of the data path. */
+export type ResetEvent = "reset-requested" | "reset-acknowledged";
+
+export class CcpPolicy implements OptionPolicy {
+  readonly #policy: EncryptionPolicy;
+  /** Key lengths still on the table for our own request. */
+  #strengths: readonly MppeStrength[];
+  #stateless: boolean;
+  /** What we agreed to receive from the peer (our request) is `#wanted`; what it may send (its request) is `#granted`. */
+  #granted: MppeAgreement | undefined;
+  #refused = false;
+  readonly #onReset: (event: ResetEvent) => void;
+
+  /** `usable` are the key lengths the authentication yielded keys for. `onReset` runs inside `Negotiation.handle`. */
+  constructor(policy: EncryptionPolicy, usable: readonly MppeStrength[], onReset: (event: ResetEvent) => void) {
+    this.#policy = policy;
+    this.#strengths = STRONGEST_FIRST.filter((bits) => policy.strengths.includes(bits) && usable.includes(bits));
+    this.#stateless = !(policy.preferStateful && policy.allowStateful);
+    this.#onReset = onReset;
+  }
+
+  /** The agreement of both requests; they differ only when a peer is confused, and then there is none. */
+  get agreement(): MppeAgreement | undefined {
+    const [strength] = this.#strengths;
+    const granted = this.#granted;
+    if (this.#refused || granted === undefined || granted.strength !== strength) return undefined;
+    return granted.stateless === this.#stateless ? granted : undefined;
+  }
+
+  request(): readonly RawOption[] {
+    return [emitCcpOption({ kind: "mppe", bits: this.#wantedBits() })];
+  }
+
+  judge(options: readonly RawOption[], mayNak: boolean): Judgement {
+    let granted: MppeAgreement | undefined;
+    const ours = emitCcpOption({ kind: "mppe", bits: this.#wantedBits() });
+    const named = options.some((raw) => parseCcpOption(raw).kind === "mppe");
+    const judgement = judgeOptions(
+      options,
+      mayNak,
+      (raw) => {
+        const option = parseCcpOption(raw);
+        if (option.kind !== "mppe") return "reject";
+        granted = this.#grant(option.bits);
+        if (granted !== undefined && bitsOf(granted) === option.bits) return "ack";
+        const better = granted === undefined ? this.#wantedBits() : bitsOf(granted);
+        return { nak: emitCcpOption({ kind: "mppe", bits: better }) };
+      },
+      named ? [] : [ours],
+    );
+    if (judgement.answer === "ack" && granted !== undefined) this.#agreeOn(granted);
+    return judgement;
+  }
+
+  naked(options: readonly RawOption[]): boolean {
+    for (const option of options.map(parseCcpOption)) {
+      if (option.kind !== "mppe") continue;
+      const suggested = this.#grant(option.bits);
+      if (suggested !== undefined) this.#agreeOn(suggested);
+      else if (strengthsIn(option.bits).length > 0) return false; // the peer has key lengths, none of them ours
+    }
+    return true;
+  }
+
+  rejected(options: readonly RawOption[]): boolean {
+    this.#refused ||= options.some((raw) => parseCcpOption(raw).kind === "mppe");
+    return !this.#refused;
+  }
+
+  extra(packet: CpPacket, state: string, _now: Millis): readonly NegotiationOutput[] | undefined {
+    if (packet.code === CpCode.resetRequest) {
+      if (state !== "opened") return [];
+      this.#onReset("reset-requested");
+      // RFC 3078 §8.2 does without a Reset-Ack, RFC 1962 §5.5 and the receive side of Linux need it: always answer.
+      return [{ type: "send", packet: { ...packet, code: CpCode.resetAck } }];
+    }
+    if (packet.code === CpCode.resetAck) {
+      if (state === "opened") this.#onReset("reset-acknowledged");
+      return [];
+    }
+    return undefined;
+  }
+
+  #wantedBits(): number {
+    const [strength] = this.#strengths;
+    return strength === undefined ? 0 : bitsOf({ strength, stateless: this.#stateless });
+  }
+
+  /** The best we can make of `bits`: the strongest common key length, stateless whenever the peer knows it. */
+  #grant(bits: number): MppeAgreement | undefined {
+    const strength = strengthsIn(bits).find((candidate) => this.#strengths.includes(candidate));
+    if (strength === undefined) return undefined;
+    const stateless = (bits & MppeBit.stateless) !== 0;
+    return { strength, stateless: stateless || !this.#policy.allowStateful };
+  }
+
+  /** Both directions use one key length and one mode: what is granted is also what we ask for from now on. */
+  #agreeOn(agreement: MppeAgreement): void {
+    this.#granted = agreement;
+    this.#stateless = agreement.stateless;
+    this.#strengths = [agreement.strength, ...this.#strengths.filter((bits) => bits !== agreement.strength)];
+  }
+}
+
+function strengthsIn(bits: number): readonly MppeStrength[] {
+  return STRONGEST_FIRST.filter((strength) => (bits & STRENGTH_BIT[strength]) !== 0);
+}
+
+function bitsOf({ strength, stateless }: MppeAgreement): number {
+  return (stateless ? MppeBit.stateless : 0) | STRENGTH_BIT[strength];
+}
