@@ -1,0 +1,77 @@
+/** The content-addressed store of Debian packages: `debs/SHA256.deb` as fetched, `unpacked/SHA256/` as files. */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { ImageError } from "./failure.ts";
+import { runTool } from "./host-tool.ts";
+import type { LockedPackage } from "./lock.ts";
+
+export class DebCache {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  has(entry: LockedPackage): boolean {
+    return existsSync(this.unpackedFolder(entry)) || existsSync(this.#deb(entry));
+  }
+
+  unpackedFolder(entry: LockedPackage): string {
+    return join(this.#folder, "unpacked", entry.sha256);
+  }
+
+  /** A fresh folder on the same file system, so that what is finished in it can be renamed into place. */
+  async scratch(): Promise<string> {
+    await mkdir(this.#folder, { recursive: true });
+    return await mkdtemp(join(this.#folder, "incoming-"));
+  }
+
+  /** Takes in the .deb files of `folder`; throws when one of `expected` is absent or differs in size or SHA-256. */
+  async takeIn(folder: string, expected: readonly LockedPackage[]): Promise<void> {
+    await mkdir(join(this.#folder, "debs"), { recursive: true });
+    const arrived = new Map<string, string>();
+    for (const name of await readdir(folder)) {
+      if (name.endsWith(".deb")) arrived.set(await sha256OfFile(join(folder, name)), join(folder, name));
+    }
+    for (const entry of expected) {
+      const file = arrived.get(entry.sha256);
+      if (file === undefined || (await stat(file)).size !== entry.size) {
+        throw new ImageError(
+          `${entry.package} ${entry.version}: what arrived is not the locked file (SHA-256 ${entry.sha256}): ` +
+            "the mirror or the lock is wrong; `culvert image lock` takes the mirror's current one",
+        );
+      }
+      await rename(file, this.#deb(entry));
+    }
+  }
+
+  /** Unpacks a package unless that was done before. Maintainer scripts are never run. */
+  async unpack(entry: LockedPackage): Promise<string> {
+    const final = this.unpackedFolder(entry);
+    if (existsSync(final)) return final;
+    await mkdir(join(this.#folder, "unpacked"), { recursive: true });
+    const partial = await this.scratch();
+    try {
+      await runTool("dpkg-deb", ["--extract", this.#deb(entry), partial]);
+      await rename(partial, final);
+    } catch (error) {
+      await rm(partial, { recursive: true, force: true });
+      // Another build may have unpacked the same package meanwhile: same content, nothing lost.
+      if (!existsSync(final)) throw error;
+    }
+    return final;
+  }
+
+  #deb(entry: LockedPackage): string {
+    return join(this.#folder, "debs", `${entry.sha256}.deb`);
+  }
+}
+
+export async function sha256OfFile(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(file), hash);
+  return hash.digest("hex");
+}

@@ -1,0 +1,58 @@
+/** Runs the programs that the builder borrows from the host, and says which package brings a missing one. */
+import { Readable } from "node:stream";
+import { ExecaError, execa } from "execa";
+import { ImageError } from "./failure.ts";
+
+/** Program -> Debian package. What is not listed here is not used. */
+const PROVIDER = {
+  "apt-cache": "apt",
+  "apt-config": "apt",
+  "apt-get": "apt",
+  "dpkg-deb": "dpkg",
+  flock: "util-linux",
+  gcc: "gcc",
+  git: "git",
+  sqfstar: "squashfs-tools",
+} as const;
+
+export type HostTool = keyof typeof PROVIDER;
+
+export interface ToolOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: Iterable<Uint8Array>;
+  /** Called for each line of standard output while the program runs. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** Runs `tool` to its end and returns its standard output. The locale is fixed, so wording and order are too. */
+export async function runTool(tool: HostTool, args: readonly string[], options: ToolOptions = {}): Promise<string> {
+  const { cwd, env, input, onLine } = options;
+  try {
+    const running = execa(tool, args, {
+      encoding: "utf8",
+      env: { LC_ALL: "C", ...env },
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(input === undefined ? { stdin: "ignore" as const } : { input: Readable.from(input, { objectMode: false }) }),
+    });
+    if (onLine) for await (const line of running) onLine(line);
+    return (await running).stdout;
+  } catch (error) {
+    throw explain(tool, args, error);
+  }
+}
+
+/** The tool's own first line about its version: part of every cache key of what it makes. */
+export async function toolVersion(tool: HostTool, flag = "--version"): Promise<string> {
+  const [line = ""] = (await runTool(tool, [flag])).split("\n");
+  return line.trim();
+}
+
+function explain(tool: HostTool, args: readonly string[], error: unknown): Error {
+  if (!(error instanceof ExecaError)) return new ImageError(`${tool} failed: ${String(error)}`, { cause: error });
+  if (error.code === "ENOENT") {
+    return new ImageError(`${tool} is not installed: run \`apt-get install ${PROVIDER[tool]}\` as root`);
+  }
+  const said = String(error.stderr ?? "").trim() || error.shortMessage;
+  return new ImageError(`${tool} ${args.slice(0, 4).join(" ")}: ${said}`, { cause: error });
+}
