@@ -1,0 +1,88 @@
+/** Interfaces, addresses and routes of the kernel, by rtnetlink and /proc/sys. */
+import { writeFileSync } from "node:fs";
+import type { Addon } from "../native/addon.ts";
+import { type Net, type NetInterface, SystemError } from "../ports.ts";
+import { formatIpv4, type Ipv4 } from "../wire/ipv4.ts";
+import { RouteNetlink } from "./rtnetlink.ts";
+import { systemCall } from "./system-call.ts";
+import { KernelTun } from "./tun.ts";
+
+export function kernelNet(addon: Addon): Net {
+  const netlink = new RouteNetlink(addon);
+
+  const indexOf = (operation: string, name: string): number => {
+    const link = netlink.links().find((each) => each.name === name);
+    if (link === undefined) throw new SystemError(operation, "ENODEV");
+    return link.index;
+  };
+
+  return {
+    interfaces() {
+      const addresses = netlink.addresses();
+      return netlink.links().map((link): NetInterface => {
+        const { index, hardwareAddress, ...seen } = link;
+        return {
+          ...seen,
+          mac: hardwareAddress?.toString("hex").replace(/..(?!$)/g, "$&:"),
+          addresses: addresses.filter((each) => each.index === index).map((each) => each.prefix),
+        };
+      });
+    },
+
+    setUp(name, up) {
+      const operation = `set ${name} ${up ? "up" : "down"}`;
+      netlink.setLink(operation, indexOf(operation, name), { up });
+    },
+
+    addAddress(name, prefix) {
+      const operation = `add ${formatIpv4(prefix.address)}/${prefix.length} to ${name}`;
+      unless("EEXIST", () => netlink.addAddress(operation, indexOf(operation, name), prefix));
+    },
+
+    removeAddress(name, prefix) {
+      const operation = `remove ${formatIpv4(prefix.address)}/${prefix.length} from ${name}`;
+      unless("EADDRNOTAVAIL", () => netlink.removeAddress(operation, indexOf(operation, name), prefix));
+    },
+
+    setDefaultGateway(gateway) {
+      if (gateway === undefined) unless("ESRCH", () => netlink.deleteDefaultRoute("remove the default route"));
+      else netlink.setDefaultGateway(`set the default route to ${formatIpv4(gateway)}`, gateway);
+    },
+
+    defaultGateway: (): Ipv4 | undefined => netlink.defaultGateway(),
+
+    setForwarding: (on) => setKernelValue("net/ipv4/ip_forward", on ? "1" : "0"),
+    setProxyArp: (name, on) => setKernelValue(`net/ipv4/conf/${name}/proxy_arp`, on ? "1" : "0"),
+
+    openTun({ name, local, remote, mtu }, onReadable) {
+      const handle = systemCall(() => addon.tunOpen(name), `open TUN interface ${name}`);
+      const tun = new KernelTun(addon, handle, name, mtu);
+      try {
+        const index = indexOf(`set up ${name}`, name);
+        // Or the kernel gives it a link-local address and sends router solicitations into the tunnel.
+        unless("ENOENT", () => setKernelValue(`net/ipv6/conf/${name}/disable_ipv6`, "1"));
+        const operation = `give ${name} the address ${formatIpv4(local)}, peer ${formatIpv4(remote)}`;
+        netlink.addAddress(operation, index, { address: local, length: 32 }, remote);
+        netlink.setLink(`set ${name} up with MTU ${mtu}`, index, { up: true, mtu });
+        systemCall(() => addon.watch(handle, onReadable));
+      } catch (error) {
+        tun.close();
+        throw error;
+      }
+      return tun;
+    },
+  };
+}
+
+/** Runs `change`; a refusal with this errno means that things are as they should be. */
+function unless(errno: string, change: () => void): void {
+  try {
+    change();
+  } catch (error) {
+    if (!(error instanceof SystemError && error.errno === errno)) throw error;
+  }
+}
+
+function setKernelValue(path: string, value: string): void {
+  systemCall(() => writeFileSync(`/proc/sys/${path}`, value), `write ${value} to /proc/sys/${path}`);
+}
