@@ -17,7 +17,7 @@ export interface EncryptionPolicy {
   readonly preferStateful: boolean;
 }
 
-/** What both directions agreed on. */
+/** What one direction agreed on. */
 export interface MppeAgreement {
   readonly strength: MppeStrength;
   readonly stateless: boolean;
@@ -30,36 +30,32 @@ const STRENGTH_BIT: Readonly<Record<MppeStrength, number>> = {
 };
 const STRONGEST_FIRST: readonly MppeStrength[] = [128, 56, 40];
 
-/** What a CCP Reset packet asks of the data path. */
-export type ResetEvent = "reset-requested" | "reset-acknowledged";
-
 export class CcpPolicy implements OptionPolicy {
   readonly #policy: EncryptionPolicy;
   /** Key lengths still on the table for our own request. */
   #strengths: readonly MppeStrength[];
   #stateless: boolean;
-  /** What we agreed to receive from the peer (our request) is `#wanted`; what it may send (its request) is `#granted`. */
+  /** A Configure-Request says what its sender can receive: the peer's, acknowledged, is how we send; ours how it does. */
   #granted: MppeAgreement | undefined;
-  #refused = false;
-  readonly #onReset: (event: ResetEvent) => void;
+  #requested: MppeAgreement | undefined;
+  readonly #onResetRequest: () => void;
 
-  /** `usable` are the key lengths the authentication yielded keys for. `onReset` runs inside `Negotiation.handle`. */
-  constructor(policy: EncryptionPolicy, usable: readonly MppeStrength[], onReset: (event: ResetEvent) => void) {
+  /** `usable` are the key lengths the authentication yielded keys for. `onResetRequest` runs inside `Negotiation.handle`. */
+  constructor(policy: EncryptionPolicy, usable: readonly MppeStrength[], onResetRequest: () => void) {
     this.#policy = policy;
     this.#strengths = STRONGEST_FIRST.filter((bits) => policy.strengths.includes(bits) && usable.includes(bits));
     this.#stateless = !(policy.preferStateful && policy.allowStateful);
-    this.#onReset = onReset;
+    this.#onResetRequest = onResetRequest;
   }
 
-  /** The agreement of both requests; they differ only when a peer is confused, and then there is none. */
-  get agreement(): MppeAgreement | undefined {
-    const [strength] = this.#strengths;
-    const granted = this.#granted;
-    if (this.#refused || granted === undefined || granted.strength !== strength) return undefined;
-    return granted.stateless === this.#stateless ? granted : undefined;
+  /** Meaningful once opened; undefined means this direction is not encrypted. */
+  get agreement(): { readonly send: MppeAgreement | undefined; readonly receive: MppeAgreement | undefined } {
+    return { send: this.#granted, receive: this.#requested };
   }
 
   request(): readonly RawOption[] {
+    const [strength] = this.#strengths;
+    this.#requested = strength === undefined ? undefined : { strength, stateless: this.#stateless };
     return [emitCcpOption({ kind: "mppe", bits: this.#wantedBits() })];
   }
 
@@ -80,7 +76,10 @@ export class CcpPolicy implements OptionPolicy {
       },
       named ? [] : [ours],
     );
-    if (judgement.answer === "ack" && granted !== undefined) this.#agreeOn(granted);
+    if (judgement.answer === "ack" && granted !== undefined) {
+      this.#granted = granted;
+      this.#settleOn(granted);
+    }
     return judgement;
   }
 
@@ -88,29 +87,25 @@ export class CcpPolicy implements OptionPolicy {
     for (const option of options.map(parseCcpOption)) {
       if (option.kind !== "mppe") continue;
       const suggested = this.#grant(option.bits);
-      if (suggested !== undefined) this.#agreeOn(suggested);
+      if (suggested !== undefined) this.#settleOn(suggested);
       else if (strengthsIn(option.bits).length > 0) return false; // the peer has key lengths, none of them ours
     }
     return true;
   }
 
   rejected(options: readonly RawOption[]): boolean {
-    this.#refused ||= options.some((raw) => parseCcpOption(raw).kind === "mppe");
-    return !this.#refused;
+    return !options.some((raw) => parseCcpOption(raw).kind === "mppe");
   }
 
   extra(packet: CpPacket, state: string, _now: Millis): readonly NegotiationOutput[] | undefined {
     if (packet.code === CpCode.resetRequest) {
       if (state !== "opened") return [];
-      this.#onReset("reset-requested");
+      this.#onResetRequest();
       // RFC 3078 §8.2 does without a Reset-Ack, RFC 1962 §5.5 and the receive side of Linux need it: always answer.
       return [{ type: "send", packet: { ...packet, code: CpCode.resetAck } }];
     }
-    if (packet.code === CpCode.resetAck) {
-      if (state === "opened") this.#onReset("reset-acknowledged");
-      return [];
-    }
-    return undefined;
+    // Nothing to do for a Reset-Ack: the FLUSHED packet behind it is what counts (RFC 3078 §8.2).
+    return packet.code === CpCode.resetAck ? [] : undefined;
   }
 
   #wantedBits(): number {
@@ -126,11 +121,10 @@ export class CcpPolicy implements OptionPolicy {
     return { strength, stateless: stateless || !this.#policy.allowStateful };
   }
 
-  /** Both directions use one key length and one mode: what is granted is also what we ask for from now on. */
-  #agreeOn(agreement: MppeAgreement): void {
-    this.#granted = agreement;
-    this.#stateless = agreement.stateless;
-    this.#strengths = [agreement.strength, ...this.#strengths.filter((bits) => bits !== agreement.strength)];
+  /** What one direction settled on is what we ask for in the other, if we still have to ask. */
+  #settleOn({ strength, stateless }: MppeAgreement): void {
+    this.#stateless = stateless;
+    this.#strengths = [strength, ...this.#strengths.filter((bits) => bits !== strength)];
   }
 }
 

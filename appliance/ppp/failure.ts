@@ -1,0 +1,53 @@
+/** Why a PPP link ended, as data: `tunnel/diagnosis.ts` turns it into words, a Windows error code and advice. */
+import type { AuthFailure } from "./authenticator.ts";
+
+export type LinkFailure =
+  | AuthFailure
+  /** Nothing of the peer's PPP ever arrived: GRE does not pass. */
+  | { readonly reason: "lcp-no-response" }
+  | { readonly reason: "lcp-not-converging" }
+  /** Our own magic number came back: the call ends at ourselves. */
+  | { readonly reason: "lcp-loopback" }
+  /** No authentication method is allowed on both sides. */
+  | { readonly reason: "no-common-authentication" }
+  /** Encryption is required and the peer refuses it, or speaks no CCP at all. */
+  | { readonly reason: "encryption-refused" }
+  /** Encryption is required, and the authentication method yields no keys (RFC 3079 §1). */
+  | { readonly reason: "no-encryption-keys" }
+  /** Both sides encrypt, with no key length in common. */
+  | { readonly reason: "no-common-strength" }
+  /** The peer started CCP over. Its keys would repeat, so the link ends instead. */
+  | { readonly reason: "ccp-renegotiated" }
+  /** The peer accepted callback and then never went through CBCP. */
+  | { readonly reason: "callback-failed" }
+  | { readonly reason: "ipcp-failed" }
+  | { readonly reason: "ipcp-rejected" }
+  /** Every address of the pool is taken. */
+  | { readonly reason: "no-free-address" }
+  /** `windowsError` is the code Windows puts into its Terminate-Request (0: the user hung up). */
+  | { readonly reason: "terminated-by-peer"; readonly windowsError: number | undefined; readonly message: string }
+  | { readonly reason: "echo-timeout" }
+  /** The set-up took longer than `setupLimitMs`. */
+  | { readonly reason: "setup-timeout" }
+  /** We were told to hang up. */
+  | { readonly reason: "administrative" };
+
+/** Windows' trailer behind the magic number: 003ccd74 and the error, both big-endian. */
+const WINDOWS_TRAILER = 0x003ccd74;
+
+/** What a Terminate-Request says (RFC 1661 §5.5 leaves its data open). */
+export function parseTerminateData(data: Buffer): { windowsError: number | undefined; message: string } {
+  if (data.length === 12 && data.readUInt32BE(4) === WINDOWS_TRAILER)
+    return { windowsError: data.readUInt32BE(8), message: "" };
+  const text = data.toString("latin1");
+  return { windowsError: undefined, message: /^[\x20-\x7e]*$/.test(text) ? text : "" };
+}
+
+/** The data of a Windows Terminate-Request. */
+export function emitWindowsTerminateData(magic: number, windowsError: number): Buffer {
+  const data = Buffer.alloc(12);
+  data.writeUInt32BE(magic);
+  data.writeUInt32BE(WINDOWS_TRAILER, 4);
+  data.writeUInt32BE(windowsError, 8);
+  return data;
+}

@@ -1,0 +1,424 @@
+/**
+ * One PPP link, from dead to network and back (RFC 1661 §3.2), either role. The walk, top to bottom of this file:
+ *
+ *   up → establish (LCP) → authenticate (PAP/CHAP, either or both directions) → callback (CBCP, if agreed)
+ *      → network (`network-phase.ts`) → terminate (LCP) → closed
+ *
+ * No clock and no IO: frames and ticks go in, frames and events come out. MPPE itself is the data plane's; this
+ * machine only says which keys, when.
+ */
+import { Millis, type Random } from "../ports.ts";
+import { CpCode, type CpPacket, emitCpPacket, parseCpPacket } from "../wire/cp-packet.ts";
+import { PLAIN_FRAMING, type PppFraming, Protocol } from "../wire/ppp-frame.ts";
+import { Authenticatee } from "./authenticatee.ts";
+import { Authenticator, type AuthOutput } from "./authenticator.ts";
+import { Cbcp, type CbcpOutput } from "./cbcp.ts";
+import { type AuthRequest, type AuthVerdict, NO_KEYS, type SessionKeys } from "./credentials.ts";
+import { type LinkFailure, parseTerminateData } from "./failure.ts";
+import type { IpcpSettings } from "./ipcp.ts";
+import { type AuthMethod, LcpPolicy, type LcpSettings } from "./lcp.ts";
+import { DEFAULT_TIMERS, Negotiation, type NegotiationInput, type NegotiationOutput } from "./negotiation.ts";
+import { type NetworkOutput, NetworkPhase, type NetworkSettings } from "./network-phase.ts";
+
+export interface LinkSettings extends NetworkSettings {
+  readonly lcp: LcpSettings;
+  /** Our name as an authenticator, and how often a peer may try again after a wrong password. */
+  readonly name: string;
+  readonly authRetries: number;
+  /** What we prove ourselves with, when the peer asks. */
+  readonly credentials: { readonly user: string; readonly password: string; readonly newPassword?: string } | undefined;
+  /** Identification messages sent when LCP opens (RFC 1570 §2.1), as Windows does. */
+  readonly identifications: readonly Buffer[];
+  /** LCP Echo-Request every so often; below 30 s it keeps the mapping of a NAT without PPTP helper. 0 sends none. */
+  readonly echoIntervalMs: number;
+  readonly maxUnansweredEchoes: number;
+  /** From `up` to the network, at most. */
+  readonly setupLimitMs: number;
+}
+
+export const DEFAULT_LINK_TIMES = {
+  echoIntervalMs: 20_000,
+  maxUnansweredEchoes: 4,
+  setupLimitMs: 60_000,
+  timers: DEFAULT_TIMERS,
+} as const;
+
+export type LinkInput =
+  | { readonly type: "up" }
+  | { readonly type: "frame"; readonly protocol: number; readonly payload: Buffer }
+  /** Answers the output `verify`. */
+  | { readonly type: "verdict"; readonly verdict: AuthVerdict }
+  /** Answers the output `authenticated`: how IPCP shall go. */
+  | { readonly type: "network"; readonly ipcp: IpcpSettings }
+  /** The receive side of stateful MPPE lost step: ask the peer to flush. */
+  | { readonly type: "mppe-reset-needed" }
+  /** End it, telling the peer. `data` goes into the Terminate-Request. */
+  | { readonly type: "close"; readonly failure: LinkFailure; readonly data?: Buffer }
+  | { readonly type: "tick" };
+
+export type LinkOutput =
+  | Exclude<NetworkOutput, { type: "failed" }>
+  | { readonly type: "verify"; readonly request: AuthRequest }
+  | { readonly type: "lcp-opened" }
+  /** Each side that had to has proved itself; `userName` is the peer's when it did. Answer with `network`, or `close`. */
+  | { readonly type: "authenticated"; readonly userName: Buffer | undefined; readonly method: AuthMethod | undefined }
+  /** The end; nothing comes after it. */
+  | { readonly type: "closed"; readonly failure: LinkFailure };
+
+/** Each phase carries what only it has; leaving it forgets that, keys and all. */
+type Phase =
+  | { readonly at: "dead" | "establish" | "terminate" | "closed" }
+  | {
+      readonly at: "authenticate";
+      readonly authenticator: Authenticator | undefined;
+      readonly authenticatee: Authenticatee | undefined;
+      pending: number;
+      peerName: Buffer | undefined;
+      keys: SessionKeys;
+    }
+  | { readonly at: "callback"; readonly cbcp: Cbcp; readonly keys: SessionKeys; readonly ipcp: IpcpSettings }
+  | { readonly at: "network"; readonly network: NetworkPhase; readonly cbcp: Cbcp | undefined };
+
+const AUTH_RESEND_MS = 3000;
+const AUTH_ATTEMPTS = 10;
+/** Protocol-Rejects a peer can make us send; beyond it is talking nonsense and is ignored. */
+const MAX_PROTOCOL_REJECTS = 32;
+
+export class Link {
+  readonly #settings: LinkSettings;
+  readonly #random: Random;
+  readonly #policy: LcpPolicy;
+  readonly #lcp: Negotiation;
+  #phase: Phase = { at: "dead" };
+  /** Kept past its phase to repeat an answer that got lost (RFC 1994 §4.2). */
+  #authenticator: Authenticator | undefined;
+  #failure: LinkFailure | undefined;
+  #setupDeadline: Millis | undefined;
+  #echoDeadline: Millis | undefined;
+  #protocolRejects = 0;
+  #networkUp = false;
+  #out: LinkOutput[] = [];
+
+  constructor(settings: LinkSettings, random: Random) {
+    this.#settings = settings;
+    this.#random = random;
+    this.#policy = new LcpPolicy(settings.lcp, random);
+    this.#lcp = new Negotiation(this.#policy, settings.timers);
+  }
+
+  get phase(): Phase["at"] {
+    return this.#phase.at;
+  }
+  /** How to frame what we send to this peer: plain until LCP is open. */
+  get framing(): PppFraming {
+    if (this.#lcp.state !== "opened") return PLAIN_FRAMING;
+    const { acfc, pfc } = this.#policy.peer;
+    return { omitAddressControl: acfc, compressProtocol: pfc };
+  }
+  /** The largest payload the peer takes. */
+  get peerMru(): number {
+    return this.#policy.peer.mru;
+  }
+  get magic(): number {
+    return this.#policy.magic;
+  }
+  /** Async control character maps for Set-Link-Info (RFC 2637 §2.15). */
+  get accms(): { readonly send: number; readonly receive: number } {
+    return { send: this.#policy.peer.accm, receive: 0xffffffff };
+  }
+  /** What the peer said of itself in LCP Identification packets. */
+  get identifications(): readonly Buffer[] {
+    return this.#policy.identifications;
+  }
+  get deadline(): Millis | undefined {
+    const all = [this.#setupDeadline, this.#echoDeadline, this.#lcp.deadline];
+    if (this.#phase.at === "authenticate")
+      all.push(this.#phase.authenticator?.deadline, this.#phase.authenticatee?.deadline);
+    if (this.#phase.at === "callback") all.push(this.#phase.cbcp.deadline);
+    if (this.#phase.at === "network") all.push(this.#phase.network.deadline);
+    const set = all.filter((instant) => instant !== undefined);
+    return set.length === 0 ? undefined : Millis(Math.min(...set));
+  }
+
+  handle(input: LinkInput, now: Millis): readonly LinkOutput[] {
+    this.#out = [];
+    if (this.#phase.at !== "closed") this.#dispatch(input, now);
+    return this.#out;
+  }
+
+  #dispatch(input: LinkInput, now: Millis): void {
+    switch (input.type) {
+      case "up":
+        if (this.#phase.at === "dead") this.#up(now);
+        break;
+      case "frame":
+        if (this.#phase.at !== "dead") this.#receive(input.protocol, input.payload, now);
+        break;
+      case "verdict":
+        if (this.#phase.at === "authenticate" && this.#phase.authenticator)
+          this.#authenticate(this.#phase.authenticator.verdict(input.verdict, now), now);
+        break;
+      case "network":
+        if (this.#phase.at === "authenticate") this.#callback(this.#phase.keys, input.ipcp, now);
+        break;
+      case "mppe-reset-needed":
+        if (this.#phase.at === "network") this.#runNetwork(this.#phase.network.requestReset(), now);
+        break;
+      case "close":
+        this.#close(input.failure, now, input.data);
+        break;
+      case "tick":
+        this.#tick(now);
+        break;
+    }
+  }
+
+  // --- establish ---------------------------------------------------------------------------------------------------
+
+  #up(now: Millis): void {
+    this.#phase = { at: "establish" };
+    this.#setupDeadline = Millis(now + this.#settings.setupLimitMs);
+    this.#runLcp({ type: "open" }, now);
+    this.#runLcp({ type: "up" }, now);
+  }
+
+  #receive(protocol: number, payload: Buffer, now: Millis): void {
+    const packet = parseCpPacket(payload);
+    if (protocol === Protocol.lcp) {
+      if (packet.ok) this.#receiveLcp(packet.value, now);
+      return;
+    }
+    if (this.#lcp.state !== "opened") return; // RFC 1661 §3.4: silently discarded
+    const phase = this.#phase;
+    switch (protocol) {
+      case Protocol.pap:
+      case Protocol.chap:
+        if (packet.ok) this.#receiveAuth(protocol, packet.value, now);
+        return;
+      case Protocol.cbcp:
+        if ((phase.at === "callback" || phase.at === "network") && phase.cbcp) {
+          if (packet.ok) this.#runCbcp(phase.cbcp.handle(packet.value), now);
+        } else if (phase.at === "network") this.#rejectProtocol(protocol, payload);
+        return;
+      case Protocol.ipcp:
+      case Protocol.ccp:
+      case Protocol.ipv6cp: {
+        if (phase.at !== "network" || !packet.ok) return; // RFC 1661 §3.5
+        const outputs = phase.network.receive(protocol, packet.value, now);
+        if (outputs === undefined) this.#rejectProtocol(protocol, payload);
+        else this.#runNetwork(outputs, now);
+        return;
+      }
+      default:
+        this.#rejectProtocol(protocol, payload);
+    }
+  }
+
+  #receiveLcp(packet: CpPacket, now: Millis): void {
+    if (packet.code === CpCode.protocolReject && this.#phase.at === "network" && packet.data.length >= 2)
+      this.#runNetwork(this.#phase.network.protocolRejected(packet.data.readUInt16BE(), now), now);
+    this.#runLcp({ type: "packet", packet }, now);
+    if (this.#policy.isLoopback) this.#close({ reason: "lcp-loopback" }, now);
+  }
+
+  #runLcp(input: NegotiationInput, now: Millis): void {
+    for (const output of this.#lcp.handle(input, now)) {
+      if (output.type === "send") this.#send(Protocol.lcp, output.packet);
+      else if (output.type === "this-layer-up") this.#lcpUp(now);
+      else if (output.type === "this-layer-down") this.#lcpDown(now);
+      else this.#lcpFinished(output);
+    }
+  }
+
+  #lcpUp(now: Millis): void {
+    this.#out.push({ type: "lcp-opened" });
+    for (const message of this.#settings.identifications)
+      this.#send(Protocol.lcp, this.#policy.identification(this.#lcp.nextIdentifier(), message));
+    if (this.#settings.echoIntervalMs > 0) this.#echoDeadline = Millis(now + this.#settings.echoIntervalMs);
+    this.#startAuthentication(now);
+  }
+
+  /** Whatever stood on LCP is void: a new authentication makes new keys, and no MPPE key may live twice. */
+  #lcpDown(now: Millis): void {
+    if (this.#phase.at !== "terminate") {
+      this.#phase = { at: "establish" };
+      this.#setupDeadline = Millis(now + this.#settings.setupLimitMs);
+    }
+    this.#authenticator = undefined;
+    this.#echoDeadline = undefined;
+    this.#networkGone();
+  }
+
+  #lcpFinished({ failure, data }: Extract<NegotiationOutput, { type: "this-layer-finished" }>): void {
+    this.#end(this.#failure ?? lcpFailure(failure, data ?? Buffer.alloc(0)));
+  }
+
+  // --- authenticate ------------------------------------------------------------------------------------------------
+
+  #startAuthentication(now: Millis): void {
+    const { credentials, name, authRetries, lcp } = this.#settings;
+    const times = { resendMs: AUTH_RESEND_MS, maxAttempts: AUTH_ATTEMPTS };
+    const demanded = lcp.demandAuth.length > 0 ? this.#policy.demanded : undefined;
+    const authenticator =
+      demanded && new Authenticator({ method: demanded, name, retries: authRetries, ...times }, this.#random);
+    const asked = this.#policy.peer.auth;
+    const authenticatee =
+      asked &&
+      credentials &&
+      new Authenticatee({ method: asked, newPassword: undefined, ...credentials, ...times }, this.#random);
+    const pending = (authenticator ? 1 : 0) + (authenticatee ? 1 : 0);
+    this.#authenticator = authenticator;
+    this.#phase = { at: "authenticate", authenticator, authenticatee, pending, peerName: undefined, keys: NO_KEYS };
+    if (authenticator) this.#authenticate(authenticator.start(now), now);
+    if (authenticatee) this.#authenticate(authenticatee.start(now), now);
+    if (pending === 0) this.#out.push({ type: "authenticated", userName: undefined, method: undefined });
+  }
+
+  #receiveAuth(protocol: number, packet: CpPacket, now: Millis): void {
+    if (this.#authenticator) this.#authenticate(this.#authenticator.handle(protocol, packet), now);
+    if (this.#phase.at === "authenticate" && this.#phase.authenticatee)
+      this.#authenticate(this.#phase.authenticatee.handle(protocol, packet), now);
+  }
+
+  #authenticate(outputs: readonly AuthOutput[], now: Millis): void {
+    for (const output of outputs) {
+      const phase = this.#phase;
+      if (output.type === "send" || output.type === "verify") this.#out.push(output);
+      else if (output.type === "failed") this.#close(output.failure, now);
+      else if (phase.at === "authenticate") {
+        if (output.as === "authenticator") phase.peerName = output.userName;
+        if (output.keys !== NO_KEYS) phase.keys = output.keys;
+        phase.pending--;
+        if (phase.pending > 0) continue;
+        const method = phase.authenticator ? this.#policy.demanded : this.#policy.peer.auth;
+        this.#out.push({ type: "authenticated", userName: phase.peerName, method });
+      }
+    }
+  }
+
+  // --- callback, network -------------------------------------------------------------------------------------------
+
+  #callback(keys: SessionKeys, ipcp: IpcpSettings, now: Millis): void {
+    const asks = this.#policy.peer.callback;
+    if (!asks && !this.#policy.callbackRequested) {
+      this.#network(keys, ipcp, undefined, now);
+      return;
+    }
+    const cbcp = new Cbcp(asks ? "asks" : "answers");
+    this.#phase = { at: "callback", cbcp, keys, ipcp };
+    this.#runCbcp(cbcp.start(now), now);
+  }
+
+  #runCbcp(outputs: readonly CbcpOutput[], now: Millis): void {
+    for (const output of outputs) {
+      if (output.type === "send") this.#out.push(output);
+      else if (output.type === "failed") this.#close({ reason: "callback-failed" }, now);
+      else if (this.#phase.at === "callback") {
+        const { keys, ipcp, cbcp } = this.#phase;
+        this.#network(keys, ipcp, cbcp, now);
+      }
+    }
+  }
+
+  #network(keys: SessionKeys, ipcp: IpcpSettings, cbcp: Cbcp | undefined, now: Millis): void {
+    const network = new NetworkPhase(this.#settings, ipcp, keys, this.#random);
+    this.#phase = { at: "network", network, cbcp };
+    this.#runNetwork(network.start(now), now);
+  }
+
+  #runNetwork(outputs: readonly NetworkOutput[], now: Millis): void {
+    for (const output of outputs) {
+      if (output.type === "failed") {
+        this.#close(output.failure, now);
+        return;
+      }
+      if (output.type === "network-up") {
+        this.#networkUp = true;
+        this.#setupDeadline = undefined;
+      }
+      if (output.type === "network-down") this.#networkUp = false;
+      this.#out.push(output);
+    }
+  }
+
+  #networkGone(): void {
+    if (this.#networkUp) this.#out.push({ type: "network-down" });
+    this.#networkUp = false;
+  }
+
+  // --- terminate ---------------------------------------------------------------------------------------------------
+
+  #close(failure: LinkFailure, now: Millis, data?: Buffer): void {
+    if (this.#phase.at === "terminate" || this.#phase.at === "closed") return;
+    this.#failure = failure;
+    const wasDead = this.#phase.at === "dead";
+    this.#phase = { at: "terminate" };
+    this.#setupDeadline = undefined;
+    this.#echoDeadline = undefined;
+    this.#networkGone();
+    if (!wasDead) this.#runLcp(data === undefined ? { type: "close" } : { type: "close", data }, now);
+    // Where there is nobody to take leave of (RFC 1661 §4.1: Initial, Closed), no "finished" will come.
+    if (wasDead || this.#lcp.state === "closed" || this.#lcp.state === "initial") this.#end(failure);
+  }
+
+  #end(failure: LinkFailure): void {
+    if (this.#phase.at === "closed") return;
+    this.#phase = { at: "closed" };
+    this.#networkGone();
+    this.#out.push({ type: "closed", failure });
+  }
+
+  #tick(now: Millis): void {
+    this.#runLcp({ type: "tick" }, now);
+    if (this.#setupDeadline !== undefined && now >= this.#setupDeadline) {
+      this.#close({ reason: "setup-timeout" }, now);
+      return;
+    }
+    const phase = this.#phase;
+    if (phase.at === "authenticate") {
+      if (phase.authenticator) this.#authenticate(phase.authenticator.tick(now), now);
+      if (phase.authenticatee) this.#authenticate(phase.authenticatee.tick(now), now);
+    }
+    if (phase.at === "callback") this.#runCbcp(phase.cbcp.tick(now), now);
+    if (phase.at === "network") this.#runNetwork(phase.network.tick(now), now);
+    this.#keepAlive(now);
+  }
+
+  #keepAlive(now: Millis): void {
+    if (this.#echoDeadline === undefined || now < this.#echoDeadline || this.#lcp.state !== "opened") return;
+    if (this.#policy.unansweredEchoes >= this.#settings.maxUnansweredEchoes) {
+      this.#close({ reason: "echo-timeout" }, now);
+      return;
+    }
+    this.#echoDeadline = Millis(now + this.#settings.echoIntervalMs);
+    this.#send(Protocol.lcp, this.#policy.echoRequest(this.#lcp.nextIdentifier()));
+  }
+
+  #rejectProtocol(protocol: number, payload: Buffer): void {
+    if (this.#protocolRejects++ >= MAX_PROTOCOL_REJECTS) return;
+    this.#send(Protocol.lcp, this.#policy.protocolReject(this.#lcp.nextIdentifier(), protocol, payload));
+  }
+
+  #send(protocol: number, packet: CpPacket): void {
+    this.#out.push({ type: "send", protocol, payload: emitCpPacket(packet) });
+  }
+}
+
+function lcpFailure(
+  failure: Extract<NegotiationOutput, { type: "this-layer-finished" }>["failure"],
+  data: Buffer,
+): LinkFailure {
+  switch (failure) {
+    case undefined:
+      return { reason: "administrative" };
+    case "no-response":
+      return { reason: "lcp-no-response" };
+    case "not-converging":
+    case "rejected-by-peer":
+      return { reason: "lcp-not-converging" };
+    case "option-refused":
+      return { reason: "no-common-authentication" };
+    case "terminated-by-peer":
+      return { reason: "terminated-by-peer", ...parseTerminateData(data) };
+  }
+}
