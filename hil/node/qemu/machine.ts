@@ -1,0 +1,94 @@
+/** One running QEMU: started stopped, console and monitor connected, then let go. */
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import type { LabClock } from "../../clock.ts";
+import { Console } from "../../console/console.ts";
+import { Scope } from "../../scope.ts";
+import { type Accelerator, type MachineSpec, qemuArguments } from "./args.ts";
+import { spawnQemu } from "./process.ts";
+import { Qmp } from "./qmp.ts";
+
+export interface MachineHost {
+  readonly accelerator: Accelerator;
+  readonly clock: LabClock;
+  /** Folder for unix sockets; short, because their paths end at 107 bytes. */
+  readonly socketFolder: string;
+  /** Folder for what stays: the raw console. */
+  readonly runFolder: string;
+  /** Told of each console before its first byte, so that the report has it whatever happens next. */
+  opened(console: Console): void;
+}
+
+export class Machine {
+  readonly name: string;
+  readonly console: Console;
+  readonly #monitor: Qmp;
+  readonly #scope: Scope;
+
+  private constructor(name: string, console: Console, monitor: Qmp, scope: Scope) {
+    this.name = name;
+    this.console = console;
+    this.#monitor = monitor;
+    this.#scope = scope;
+  }
+
+  /** Starts QEMU and returns before the guest's first instruction. Throws with QEMU's own words if it ends instead. */
+  static async start(spec: MachineSpec, host: MachineHost): Promise<Machine> {
+    const scope = new Scope();
+    try {
+      const serial = await awaitConnection(join(host.socketFolder, `${spec.name}.tty`), scope);
+      const monitor = await awaitConnection(join(host.socketFolder, `${spec.name}.qmp`), scope);
+      const sockets = {
+        serial: serial.path,
+        monitor: monitor.path,
+        consoleLog: join(host.runFolder, `${spec.name}.console`),
+      };
+      const qemu = spawnQemu(qemuArguments(spec, sockets, host.accelerator));
+      scope.defer(`QEMU of ${spec.name}`, async () => {
+        qemu.kill("SIGTERM");
+        await qemu.ended;
+      });
+      const ended = qemu.ended.then((end): never => {
+        throw new Error(`${spec.name}: QEMU ended at once: ${end.said}`);
+      });
+      const [line, control] = await Promise.race([Promise.all([serial.socket, monitor.socket]), ended]);
+      ended.catch(() => {}); // from here on the console reports the end
+      const console = new Console(spec.name, line, host.clock);
+      host.opened(console);
+      const qmp = new Qmp(control);
+      await qmp.ready();
+      return new Machine(spec.name, console, qmp, scope);
+    } catch (error) {
+      await scope.close();
+      throw error;
+    }
+  }
+
+  /** Lets the guest run. */
+  async go(): Promise<void> {
+    await this.#monitor.execute("cont");
+  }
+
+  /** Ends QEMU and waits until it is gone. */
+  async close(): Promise<void> {
+    await this.#scope.close();
+  }
+}
+
+/** A listening unix socket, and the first connection to it. */
+async function awaitConnection(path: string, scope: Scope): Promise<{ path: string; socket: Promise<Socket> }> {
+  const server: Server = createServer();
+  const socket = new Promise<Socket>((resolve) => {
+    server.once("connection", (connection) => {
+      scope.defer(path, () => void connection.destroy());
+      server.close();
+      resolve(connection);
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  scope.defer(path, () => void server.close());
+  return { path, socket };
+}

@@ -1,0 +1,38 @@
+/** Starting QEMU so that it cannot outlive this process. */
+import { execa } from "execa";
+
+const QEMU = "qemu-system-x86_64";
+
+export interface QemuEnd {
+  readonly exitCode: number | undefined;
+  /** What QEMU printed, or why it could not be started. */
+  readonly said: string;
+}
+
+export interface QemuProcess {
+  readonly ended: Promise<QemuEnd>;
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+}
+
+/** QEMU under `setpriv --pdeathsig KILL`: the kernel ends it when this process dies, by whatever signal. */
+export function spawnQemu(args: readonly string[]): QemuProcess {
+  const child = execa("setpriv", ["--pdeathsig", "KILL", "--", QEMU, ...args], {
+    reject: false,
+    stdin: "ignore",
+    all: true,
+    forceKillAfterDelay: 3000,
+  });
+  return {
+    ended: child.then((result) => ({
+      exitCode: result.exitCode,
+      said: result.all?.trim() || result.shortMessage || `exit status ${result.exitCode}`,
+    })),
+    kill: (signal) => void child.kill(signal),
+  };
+}
+
+/** The first line of `qemu-system-x86_64 --version`. */
+export async function qemuVersion(): Promise<string> {
+  const { stdout } = await execa(QEMU, ["--version"]);
+  return stdout.split("\n")[0] ?? "";
+}

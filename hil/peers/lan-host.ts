@@ -1,0 +1,36 @@
+/** A computer on a LAN, as busybox: it answers pings, serves files and fetches them. */
+
+import type { LabNode, NodeDefinition } from "../lab.ts";
+import { type Guest, guestNode } from "../node/guest.ts";
+import { fetchFile, offerFile, ping } from "./traffic.ts";
+
+export interface LanHostSettings {
+  /** With prefix length, such as `192.168.1.10/24`. */
+  readonly address: string;
+  readonly gateway: string;
+}
+
+export class LanHost implements LabNode {
+  readonly address: string;
+  readonly #guest: Guest;
+
+  constructor(guest: Guest, address: string) {
+    this.#guest = guest;
+    this.address = address;
+  }
+
+  ping = (target: string) => ping(this.#guest, target);
+  offerFile = (bytes: number) => offerFile(this.#guest, bytes);
+  fetchFile = (from: string) => fetchFile(this.#guest, from);
+
+  async close(): Promise<void> {
+    await this.#guest.close();
+  }
+}
+
+export function lanHost(settings: LanHostSettings): NodeDefinition<LanHost, "eth0"> {
+  return guestNode({ name: "lan-host", packages: [], executables: [] }, async (guest) => {
+    await guest.configure(settings.address, settings.gateway);
+    return new LanHost(guest, settings.address.replace(/\/.*/, ""));
+  });
+}

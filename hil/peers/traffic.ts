@@ -1,0 +1,51 @@
+/** Traffic between guests that proves a path: pings, and files whose checksum is taken at both ends. */
+import type { Guest } from "../node/guest.ts";
+
+const PORT = 8000;
+const FOLDER = "/tmp/www";
+
+export interface PingResult {
+  readonly sent: number;
+  readonly received: number;
+}
+
+export interface OfferedFile {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export interface FetchedFile extends OfferedFile {
+  readonly seconds: number;
+}
+
+/** Three pings; loss is a result, not an error. */
+export async function ping(from: Guest, target: string): Promise<PingResult> {
+  const { output } = await from.shell.try(`ping -c 3 -W 5 ${target}`, 40_000);
+  const counts = /(\d+) packets transmitted, (\d+) packets received/.exec(output);
+  if (counts === null) throw new Error(`${from.name}: ping ${target} could not run: ${output.trim()}`);
+  return { sent: Number(counts[1]), received: Number(counts[2]) };
+}
+
+/** Makes a file of random bytes and serves it on every address. The server runs until the guest ends. */
+export async function offerFile(guest: Guest, bytes: number): Promise<OfferedFile> {
+  await guest.shell.run(
+    `mkdir -p ${FOLDER} && head -c ${bytes} /dev/urandom >${FOLDER}/file && (pidof httpd || httpd -p ${PORT} -h ${FOLDER})`,
+    120_000,
+  );
+  return { bytes, sha256: await sha256(guest, `${FOLDER}/file`) };
+}
+
+/** Fetches the file that the guest at `from` offers. */
+export async function fetchFile(guest: Guest, from: string): Promise<FetchedFile> {
+  const started = Number(await guest.shell.run("cut -d' ' -f1 /proc/uptime"));
+  await guest.shell.run(`timeout 300 wget -q -O /tmp/fetched http://${from}:${PORT}/file`, 600_000);
+  const ended = Number(await guest.shell.run("cut -d' ' -f1 /proc/uptime"));
+  const bytes = Number(await guest.shell.run("wc -c </tmp/fetched"));
+  const sum = await sha256(guest, "/tmp/fetched");
+  await guest.shell.run("rm /tmp/fetched");
+  return { bytes, sha256: sum, seconds: ended - started };
+}
+
+async function sha256(guest: Guest, path: string): Promise<string> {
+  return (await guest.shell.run(`sha256sum ${path} | cut -d' ' -f1`, 120_000)).trim();
+}
