@@ -5,17 +5,18 @@
  * The walk: prepare (packages) -> key of all inputs -> already built? reuse -> tree -> cpio -> gzip.
  */
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import process from "node:process";
-import { gzipSync } from "node:zlib";
-import { AMD64, type Machine } from "./boards/board.ts";
+import { AMD64 } from "./boards/amd64.ts";
+import type { Machine } from "./boards/board.ts";
 import { addBusybox } from "./busybox.ts";
-import { emitCpio } from "./cpio.ts";
+import { contentKey } from "./content-key.ts";
 import { elfClosure } from "./elf-closure.ts";
 import { ImageError } from "./failure.ts";
-import { contentKey, Kernel } from "./kernel.ts";
+import { Kernel } from "./kernel.ts";
 import { moduleClosure } from "./kernel-modules.ts";
+import { fillFolder } from "./output-folder.ts";
+import { packInitramfs } from "./pack.ts";
 import { PackageFiles } from "./package-files.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { formatSize, inStep, type Progress } from "./progress.ts";
@@ -81,31 +82,17 @@ export async function buildGuest(spec: GuestSpec, progress: Progress, machine: M
     progress,
     `guest ${spec.name}`,
     async () => {
-      const kernel = await kernelOf(machine, prepared);
-      const initrd = gzipSync(emitCpio(guestTree(spec, machine, prepared, kernel), prepared.epoch), { level: 9 });
-      await replaceFolder(folder, { vmlinuz: kernel.image(), "initrd.gz": initrd });
+      const kernel = await Kernel.of(machine, prepared);
+      const initrd = packInitramfs(guestTree(spec, machine, prepared, kernel), prepared.epoch);
+      await fillFolder(folder, async (partial) => {
+        await writeFile(join(partial, "vmlinuz"), kernel.image());
+        await writeFile(join(partial, "initrd.gz"), initrd);
+      });
       return initrd.length;
     },
     (size) => `initrd ${formatSize(size)}`,
   );
   return guest;
-}
-
-/** The kernel among the prepared packages. */
-export async function kernelOf(machine: Machine, prepared: Prepared): Promise<Kernel> {
-  const kernelPackage = prepared.packages.find((each) => each.name === machine.kernelPackage);
-  if (!kernelPackage) throw new ImageError(`${machine.kernelPackage} was not prepared`);
-  return await Kernel.open(kernelPackage);
-}
-
-/** Writes files into a folder that appears complete or not at all. */
-export async function replaceFolder(folder: string, files: Readonly<Record<string, Buffer | string>>): Promise<void> {
-  const partial = `${folder}.new-${process.pid}`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
-  for (const [name, data] of Object.entries(files)) await writeFile(join(partial, name), data);
-  await rm(folder, { recursive: true, force: true });
-  await rename(partial, folder);
 }
 
 function guestTree(spec: GuestSpec, machine: Machine, prepared: Prepared, kernel: Kernel): Tree {

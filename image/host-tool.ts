@@ -12,7 +12,7 @@ const PROVIDER = {
   flock: "util-linux",
   gcc: "gcc",
   git: "git",
-  sqfstar: "squashfs-tools",
+  mksquashfs: "squashfs-tools",
 } as const;
 
 export type HostTool = keyof typeof PROVIDER;

@@ -1,11 +1,11 @@
 /** The kernel of an image or guest: its bzImage and the modules taken from its package. */
-import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Machine } from "./boards/board.ts";
 import { ImageError } from "./failure.ts";
 import { type KernelModule, type ModuleIndex, modprobeTables, readModuleIndex } from "./kernel-modules.ts";
-import type { PreparedPackage } from "./prepare.ts";
+import type { Prepared } from "./prepare.ts";
 import { cacheFolder } from "./project.ts";
 import type { Tree } from "./tree.ts";
 
@@ -21,7 +21,10 @@ export class Kernel {
     this.index = index;
   }
 
-  static async open(kernelPackage: PreparedPackage): Promise<Kernel> {
+  /** The machine's kernel among the prepared packages. */
+  static async of(machine: Machine, prepared: Prepared): Promise<Kernel> {
+    const kernelPackage = prepared.packages.find((each) => each.name === machine.kernelPackage);
+    if (!kernelPackage) throw new ImageError(`${machine.kernelPackage} is not among the prepared packages`);
     const cached = join(cacheFolder, "modules", `${kernelPackage.sha256}-${INDEX_FORMAT}.json`);
     if (existsSync(cached)) return new Kernel(kernelPackage.folder, JSON.parse(await readFile(cached, "utf8")));
     const index = readModuleIndex(kernelPackage.folder);
@@ -58,14 +61,4 @@ export class Kernel {
   loadList(modules: readonly KernelModule[]): string {
     return modules.map((module) => `/usr/lib/modules/${this.index.release}/${module.path}\n`).join("");
   }
-}
-
-/** Hashes strings and bytes unambiguously: `["ab", "c"]` and `["a", "bc"]` differ. */
-export function contentKey(parts: Iterable<string | Buffer>): string {
-  const hash = createHash("sha256");
-  for (const part of parts) {
-    const bytes = typeof part === "string" ? Buffer.from(part) : part;
-    hash.update(`${bytes.length}:`).update(bytes);
-  }
-  return hash.digest("hex");
 }

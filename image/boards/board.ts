@@ -1,6 +1,6 @@
 /** What a board is: data about a machine, no behaviour. One file per board lies beside this one. */
 
-/** A machine type in the words of those who name it: Debian, GNU, ELF. */
+/** A machine type in the words of those who name it: Debian, ELF. */
 export interface Machine {
   /** Debian's name, such as `amd64`. */
   readonly architecture: string;
@@ -12,9 +12,31 @@ export interface Machine {
   readonly kernelPackage: string;
 }
 
-export const AMD64: Machine = {
-  architecture: "amd64",
-  elfMachine: 62,
-  libraryFolders: ["/usr/lib/x86_64-linux-gnu", "/usr/lib"],
-  kernelPackage: "linux-image-amd64",
-};
+/** How the root file system is compressed: mksquashfs's words. */
+export interface RootCompression {
+  readonly name: "xz" | "zstd" | "gzip";
+  /** Such as `128K`. */
+  readonly blockSize: string;
+  /** The compressor's own options, such as `["-Xbcj", "x86"]`. */
+  readonly options: readonly string[];
+}
+
+export interface Board {
+  readonly name: string;
+  /** One line for people. */
+  readonly title: string;
+  readonly machine: Machine;
+  /** Debian packages that files are taken from, besides the kernel. */
+  readonly packages: readonly string[];
+  /** Programs in the image; their libraries follow by themselves. */
+  readonly executables: readonly string[];
+  /** Other files taken from packages as they are. */
+  readonly files: readonly string[];
+  /** Modules that the initramfs loads to find and mount the root. */
+  readonly bootModules: readonly string[];
+  /** Modules that the system loads after that. */
+  readonly systemModules: readonly string[];
+  readonly compression: RootCompression;
+  /** The kernel's command line. */
+  readonly commandLine: string;
+}

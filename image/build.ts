@@ -1,0 +1,182 @@
+/**
+ * Builds a board's image: `prepare` (packages) -> `compile` (app, addon) -> `assemble` (trees) -> `pack` (files). Signing
+ * and the flashable disk come after these. Equal inputs are found built: the manifest's key says so.
+ */
+import { readFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { version as esbuildVersion } from "esbuild";
+import { assembleInitramfs, assembleRoot, type ImageFiles, readImageFiles } from "./assemble.ts";
+import type { Board } from "./boards/board.ts";
+import { boardNamed } from "./boards/boards.ts";
+import { APPLIANCE, type AppSources, type CompiledApp, compile } from "./compile.ts";
+import { contentKey } from "./content-key.ts";
+import { toolVersion } from "./host-tool.ts";
+import { Kernel } from "./kernel.ts";
+import { describeBytes, MANIFEST_NAME, type Manifest, readCommit, readManifest } from "./manifest.ts";
+import { fillFolder } from "./output-folder.ts";
+import { packInitramfs, packSquashfs } from "./pack.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import { formatSize, inStep, type Progress } from "./progress.ts";
+import { imageFolder, projectRoot } from "./project.ts";
+import type { Tree } from "./tree.ts";
+
+export interface BuildRequest {
+  /** A board's name, such as `x86_64`. */
+  readonly board: string;
+  /** Fail when the mirror no longer has a locked package version, instead of taking the current one. */
+  readonly locked: boolean;
+  readonly onProgress: Progress;
+  /** Another app than the appliance, for tests of the image itself. */
+  readonly app?: AppSources;
+  /** Where the files go; `.culvert/images/BOARD` unless given. */
+  readonly folder?: string;
+}
+
+export interface BuiltImage {
+  readonly board: Board;
+  /** Paths on the host. */
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly root: string;
+  readonly manifest: string;
+  /** True when a package is not the locked one. */
+  readonly unlocked: boolean;
+  /** Content hash of all inputs: equal keys mean equal images. */
+  readonly key: string;
+  /** False when the image was found built. */
+  readonly fresh: boolean;
+}
+
+const KERNEL_NAME = "vmlinuz";
+const INITRD_NAME = "initrd.gz";
+const ROOT_NAME = "root.sqfs";
+
+/** Raise it when the builder makes something else of the same inputs. */
+const FORMAT = "image-1";
+
+/** Everything an image is made of, read and hashed before the first byte of it is made. */
+interface Inputs {
+  readonly board: Board;
+  readonly prepared: Prepared;
+  readonly app: CompiledApp;
+  readonly own: ImageFiles;
+  readonly tools: Readonly<Record<string, string>>;
+  /** package.json's. */
+  readonly version: string;
+}
+
+/** Builds an image or finds it built. Throws an ImageError for everything a person can put right. */
+export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
+  const { onProgress } = request;
+  const inputs = await gather(request);
+  const folder = request.folder ?? join(imageFolder, inputs.board.name);
+  const key = keyOf(inputs);
+  const fresh = (await readManifest(folder))?.key !== key;
+  if (fresh) {
+    const { kernel, trees } = await assemble(inputs, key, onProgress);
+    await inStep(
+      onProgress,
+      "pack",
+      () => fillFolder(folder, (partial) => pack(inputs, key, kernel, trees, partial)),
+      ({ files }) =>
+        Object.entries(files)
+          .map(([name, { size }]) => `${name} ${formatSize(size)}`)
+          .join(", "),
+    );
+  }
+  return {
+    board: inputs.board,
+    kernel: join(folder, KERNEL_NAME),
+    initrd: join(folder, INITRD_NAME),
+    root: join(folder, ROOT_NAME),
+    manifest: join(folder, MANIFEST_NAME),
+    unlocked: inputs.prepared.unlocked,
+    key,
+    fresh,
+  };
+}
+
+async function gather({ board: name, locked, onProgress, app: sources = APPLIANCE }: BuildRequest): Promise<Inputs> {
+  const board = boardNamed(name);
+  const { architecture, kernelPackage } = board.machine;
+  const prepared = await prepare({ architecture, names: [kernelPackage, ...board.packages], locked }, onProgress);
+  const app = await inStep(
+    onProgress,
+    "compile",
+    () => compile(sources),
+    ({ bundle, addon }) => `app ${formatSize(bundle.length)}, addon ${formatSize(addon?.length ?? 0)}`,
+  );
+  const tools = {
+    mksquashfs: await toolVersion("mksquashfs", "-version"),
+    esbuild: esbuildVersion,
+    node: process.version,
+  };
+  const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));
+  return { board, prepared, app, own: readImageFiles(), tools, version };
+}
+
+function keyOf({ board, prepared, app, own, tools, version }: Inputs): string {
+  const packages = prepared.packages.map((each) => [each.name, each.sha256]);
+  return contentKey([
+    FORMAT,
+    JSON.stringify([board, packages, prepared.epoch, tools, version]),
+    app.bundle,
+    app.addon ?? "",
+    own.init,
+    ...own.root.flatMap(({ path, mode, content }) => [path, String(mode), content.kind === "file" ? content.data : ""]),
+  ]);
+}
+
+interface Trees {
+  readonly root: Tree;
+  readonly initramfs: Tree;
+}
+
+async function assemble(inputs: Inputs, key: string, progress: Progress): Promise<{ kernel: Kernel; trees: Trees }> {
+  const { board, prepared, app, own } = inputs;
+  return await inStep(
+    progress,
+    "assemble",
+    async () => {
+      const kernel = await Kernel.of(board.machine, prepared);
+      const root = assembleRoot({ board, prepared, kernel, app, own, release: releaseText(inputs.version, key) });
+      return { kernel, trees: { root, initramfs: assembleInitramfs(board, prepared, kernel, own) } };
+    },
+    ({ trees }) => `${trees.root.entries().length} entries, ${formatSize(trees.root.size())}`,
+  );
+}
+
+/** Writes the image's files into `folder`. */
+async function pack(inputs: Inputs, key: string, kernel: Kernel, trees: Trees, folder: string): Promise<Manifest> {
+  const { board, prepared, app, tools, version } = inputs;
+  await writeFile(join(folder, KERNEL_NAME), kernel.image());
+  await writeFile(join(folder, INITRD_NAME), packInitramfs(trees.initramfs, prepared.epoch));
+  await packSquashfs(trees.root, prepared.epoch, board.compression, join(folder, ROOT_NAME));
+  const names = [KERNEL_NAME, INITRD_NAME, ROOT_NAME];
+  const files = await Promise.all(names.map(async (name) => [name, describeBytes(await readFile(join(folder, name)))]));
+  const manifest: Manifest = {
+    format: 1,
+    board: board.name,
+    version,
+    key,
+    commit: await readCommit(projectRoot),
+    unlocked: prepared.unlocked,
+    epoch: prepared.epoch,
+    tools,
+    packages: prepared.packages.map(({ folder: _, ...entry }) => entry),
+    app: {
+      "culvert.cjs": describeBytes(app.bundle),
+      ...(app.addon ? { "culvert.node": describeBytes(app.addon) } : {}),
+    },
+    files: Object.fromEntries(files),
+  };
+  await writeFile(join(folder, MANIFEST_NAME), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  return manifest;
+}
+
+/** os-release(5). BUILD_ID leads to the manifest, which knows the commit. */
+function releaseText(version: string, key: string): string {
+  return `NAME=Culvert\nID=culvert\nVERSION_ID=${version}\nBUILD_ID=${key.slice(0, 12)}\n`;
+}
