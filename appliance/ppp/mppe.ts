@@ -73,6 +73,11 @@ export class MppeSender {
     this.#stateless = stateless;
   }
 
+  /** Whether the next packet will carry FLUSHED: MPPC must know before it compresses. */
+  get flushesNext(): boolean {
+    return this.#stateless || this.#flush || isFlagPacket(this.#next);
+  }
+
   /**
    * Encrypts `buffer[start..end)`, which begins with the inner protocol field, and writes the header into the two
    * octets of headroom before it. Returns the new start. `mppcFlags`: what `MppcCompressor` says about this packet.
@@ -98,7 +103,7 @@ export class MppeSender {
 
   /**
    * The peer sent a CCP Reset-Request: makes the next packet one it can read whatever it missed. (Its Reset-Ack is
-   * CCP's affair; §8.2 does without, RFC 1962 §5.5 wants one.)
+   * CCP's affair; §8.2 does without, RFC 1962 §3.1 wants one.)
    *
    * §8.2 would start RC4 over with the current key, which encrypts two packets with the same octets (§9); Linux changes
    * the key instead, and loses the peer for good when that one packet is lost. We skip the coherency count to the next
