@@ -9,8 +9,8 @@
  *     fault = receiver.decrypt(buffer, start, end, lostBefore);
  *     frame = fault ?? decompressor.decompress(buffer, start, end);
  *
- * A bit A from either means both: MPPE sets it on a flag packet or when stateless, MPPC after data that did not shrink.
- * After a CCP Reset-Request, `flush` both. Without MPPE, `writeHeader` stands in for `encrypt`.
+ * A bit A from either means both: MPPE sets it on a flag packet, when stateless and after its `flush`, MPPC after data
+ * that did not shrink. Without MPPE, `writeHeader` stands in for `encrypt`, and a CCP Reset-Request goes to our `flush`.
  */
 import { BitReader, BitWriter } from "./mppc-bits.ts";
 import { AT_FRONT, COMPRESSED, FLUSHED } from "./mppe.ts";
@@ -22,8 +22,6 @@ const COUNT_MASK = 0x0fff;
 const AMBIGUOUS = (COUNT_MASK + 1) / 2;
 /** No copy is shorter (§4.2.2), so matches are found by the first three octets. */
 const MIN_MATCH = 3;
-/** §4.2.2 has no code for more. */
-const MAX_MATCH = HISTORY_BYTES - 1;
 /** log2 of the highest power of two a length reaches. */
 const MAX_LENGTH_BITS = 12;
 const HASH_BITS = 12;
@@ -73,7 +71,7 @@ export class MppcCompressor {
     return this.#flags;
   }
 
-  /** The peer sent a CCP Reset-Request (§4.3): the next packet starts with an empty history. */
+  /** On a link without MPPE, the peer sent a CCP Reset-Request (§4.3): the next packet starts with an empty history. */
   flush(): void {
     this.#flush = true;
   }
@@ -237,9 +235,8 @@ export class MppcDecompressor {
 }
 
 function matchLength(history: Buffer, match: number, at: number, to: number): number {
-  const limit = Math.min(to - at, MAX_MATCH);
   let length = 0;
-  while (length < limit && history[match + length] === history[at + length]) length++;
+  while (at + length < to && history[match + length] === history[at + length]) length++;
   return length;
 }
 

@@ -83,14 +83,11 @@ export class MppeSender {
    * octets of headroom before it. Returns the new start. `mppcFlags`: what `MppcCompressor` says about this packet.
    */
   encrypt(buffer: Buffer, start: number, end: number, mppcFlags = 0): number {
-    let flushed = this.#stateless;
-    if (this.#stateless) this.#changeKey();
-    else {
-      if (this.#flush || (mppcFlags & FLUSHED) !== 0) this.#next |= FLAG_PERIOD - 1;
-      if (isFlagPacket(this.#next)) {
-        this.#changeKey();
-        flushed = true;
-      }
+    if (!this.#stateless && (this.#flush || (mppcFlags & FLUSHED) !== 0)) this.#next |= FLAG_PERIOD - 1;
+    const flushed = this.#stateless || isFlagPacket(this.#next);
+    if (flushed) {
+      this.#key.change();
+      this.#key.initialize();
     }
     this.#flush = false;
     this.#key.crypt(buffer, start, end);
@@ -110,12 +107,7 @@ export class MppeSender {
    * flag packet: there every implementation changes its key exactly once, and counts the changes it missed.
    */
   flush(): void {
-    this.#flush = !this.#stateless;
-  }
-
-  #changeKey(): void {
-    this.#key.change();
-    this.#key.initialize();
+    this.#flush = true;
   }
 }
 

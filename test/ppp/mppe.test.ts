@@ -154,6 +154,16 @@ test("RFC 3078 §8.1 stateless: a packet costs at most maxRekeys, and a long gap
   assert.equal(receiver.needsReset, false);
 });
 
+test("RFC 3078 §8.1 stateless: a duplicate is told from a packet 4096 later by what GRE lost", () => {
+  const sender = senderOf({ stateless: true });
+  const receiver = receiverOf({ stateless: true, maxRekeys: 10_000 });
+  const first = sender.send(0);
+  expectFrame(receiver, Buffer.from(first), 0);
+  expectFault(receiver, first, "late", 4094);
+  for (let n = 1; n < 4096; n++) sender.send(n);
+  expectFrame(receiver, sender.send(4096), 4096, 1);
+});
+
 test("RFC 3078 §8.1 stateless: 9000 lost packets are made up over 35 more with the default bound", () => {
   const sender = senderOf({ stateless: true });
   const receiver = receiverOf({ stateless: true });
@@ -261,6 +271,18 @@ for (const rekeyOnFlush of [false, true]) {
       ),
     ));
 }
+
+test("RFC 3078 §8.2 stateful: a gap of more key changes than maxRekeys is made up too, and needs a reset", () => {
+  const sender = senderOf({ stateless: false });
+  const receiver = receiverOf({ stateless: false, maxRekeys: 2 });
+  let n = 0;
+  for (; n < 1000; n++) sender.send(n);
+  expectFault(receiver, sender.send(n++), "catching-up");
+  assert.equal(receiver.needsReset, true);
+  expectFault(receiver, sender.send(n++), "awaiting-flush");
+  sender.flush();
+  for (; n < 2000; n++) expectFrame(receiver, sender.send(n), n);
+});
 
 test("RFC 3078 §8.2 stateful: a flush may take more packets than the count can tell apart", () => {
   const send = statefulPeer(false);

@@ -139,14 +139,29 @@ test("RFC 2759 §8.9 any octets as a password change: refused, never a throw", (
     ),
   ));
 
+test("RFC 2759 §7 a password change of the wrong size is refused", () => {
+  const newHash = ntPasswordHash("new");
+  const block = newPasswordEncryptedWithOldNtPasswordHash("new", PASSWORD_HASH, Buffer.alloc(512));
+  const hash = oldNtPasswordHashEncryptedWithNewNtPasswordHash(newHash, PASSWORD_HASH);
+  const open = (first: Buffer, second: Buffer) => openChangePassword(first, second, PASSWORD_HASH);
+  assert.equal(open(block, hash), "new");
+  assert.equal(open(Buffer.concat([block, Buffer.alloc(1)]), hash), undefined);
+  assert.equal(open(block.subarray(0, 515), hash), undefined);
+  assert.equal(open(block, Buffer.concat([hash, Buffer.alloc(1)])), undefined);
+  assert.equal(open(block, hash.subarray(0, 15)), undefined);
+});
+
 for (const [what, length] of [
   ["longer than the block", 514],
   ["odd", 7],
-  ["huge", 0xffffffff],
+  ["huge", 0x7fffffff],
 ] as const)
   test(`RFC 2759 §8.9 a password length that is ${what} is refused`, () => {
     const block = Buffer.alloc(516);
     block.writeUInt32LE(length, 512);
     new Rc4(PASSWORD_HASH).update(block, 0, block.length);
-    assert.equal(openChangePassword(block, Buffer.alloc(16), PASSWORD_HASH), undefined);
+    // The hash is right for whatever whole characters could be read there.
+    const read = "\0".repeat(Math.min(256, length >> 1));
+    const hash = oldNtPasswordHashEncryptedWithNewNtPasswordHash(ntPasswordHash(read), PASSWORD_HASH);
+    assert.equal(openChangePassword(block, hash, PASSWORD_HASH), undefined);
   });
