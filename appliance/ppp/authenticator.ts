@@ -70,6 +70,7 @@ export class Authenticator {
   #deadline: Millis | undefined;
   #attempts = 0;
   #retriesLeft: number;
+  #lastRefusal: AuthFailure | undefined;
 
   constructor(settings: AuthenticatorSettings, random: Random) {
     this.#settings = settings;
@@ -80,6 +81,10 @@ export class Authenticator {
 
   get deadline(): Millis | undefined {
     return this.#deadline;
+  }
+  /** The refusal after which the peer may try again: when it leaves instead, this is why. */
+  get lastRefusal(): AuthFailure | undefined {
+    return this.#lastRefusal;
   }
 
   start(now: Millis): readonly AuthOutput[] {
@@ -117,12 +122,13 @@ export class Authenticator {
       return [last, { type: "authenticated", as: "authenticator", userName: phase.userName, keys: verdict.keys }];
     }
     const { errorCode, message } = verdict;
+    this.#lastRefusal = { reason: "auth-refused", errorCode, message };
     const retry = this.#retriesLeft > 0 && errorCode === 691 && this.#settings.method.startsWith("mschap");
     const mayChange = errorCode === 648 && this.#settings.method === "mschap-v2";
     if (!retry && !mayChange) {
       const last = this.#reply(phase.identifier, false, this.#failureText(verdict, false, undefined));
       this.#phase = { at: "done", identifier: phase.identifier, last };
-      return [last, { type: "failed", failure: { reason: "auth-refused", errorCode, message } }];
+      return [last, { type: "failed", failure: this.#lastRefusal }];
     }
     // RFC 2759 §6: the Failure carries the challenge that the retry, or the change, must answer.
     this.#retriesLeft--;

@@ -93,6 +93,7 @@ export class Link {
   /** Kept past its phase to repeat an answer that got lost (RFC 1994 §4.2). */
   #authenticator: Authenticator | undefined;
   #failure: LinkFailure | undefined;
+  #leaving: LinkFailure | undefined;
   #setupDeadline: Millis | undefined;
   #echoDeadline: Millis | undefined;
   #protocolRejects = 0;
@@ -129,6 +130,10 @@ export class Link {
   /** What the peer said of itself in LCP Identification packets. */
   get identifications(): readonly Buffer[] {
     return this.#policy.identifications;
+  }
+  /** Why this link is about to end, as far as the peer has said: it may hang up before the end is regular. */
+  get leaving(): LinkFailure | undefined {
+    return this.#failure ?? this.#leaving;
   }
   get deadline(): Millis | undefined {
     const all = [this.#setupDeadline, this.#echoDeadline, this.#lcp.deadline];
@@ -217,6 +222,11 @@ export class Link {
   #receiveLcp(packet: CpPacket, now: Millis): void {
     if (packet.code === CpCode.protocolReject && this.#phase.at === "network" && packet.data.length >= 2)
       this.#runNetwork(this.#phase.network.protocolRejected(packet.data.readUInt16BE(), now), now);
+    if (packet.code === CpCode.terminateRequest)
+      this.#leaving = this.#authenticator?.lastRefusal ?? {
+        reason: "terminated-by-peer",
+        ...parseTerminateData(packet.data),
+      };
     this.#runLcp({ type: "packet", packet }, now);
     if (this.#policy.isLoopback) this.#close({ reason: "lcp-loopback" }, now);
   }
@@ -250,7 +260,8 @@ export class Link {
   }
 
   #lcpFinished({ failure, data }: Extract<NegotiationOutput, { type: "this-layer-finished" }>): void {
-    this.#end(this.#failure ?? lcpFailure(failure, data ?? Buffer.alloc(0)));
+    const byPeer = failure === "terminated-by-peer" ? this.#leaving : undefined;
+    this.#end(this.#failure ?? byPeer ?? lcpFailure(failure, data ?? Buffer.alloc(0)));
   }
 
   // --- authenticate ------------------------------------------------------------------------------------------------
