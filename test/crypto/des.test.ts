@@ -5,7 +5,7 @@ import { desDecrypt, desEncrypt, expandDesKey } from "../../appliance/crypto/des
 
 const octets = (length: number) => fc.uint8Array({ minLength: length, maxLength: length }).map((b) => Buffer.from(b));
 
-test("FIPS 81 ECB example: one block under 0123456789abcdef", () => {
+test("RFC 2759 §8.6 DesEncrypt() of the ECB example in FIPS 81: one block under 0123456789abcdef", () => {
   // The seven octets whose expansion is that key.
   const key = Buffer.from(packed("0123456789abcdef"), "hex");
   assert.equal(expandDesKey(key).toString("hex"), "0123456789abcdef");

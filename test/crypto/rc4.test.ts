@@ -14,7 +14,8 @@ for (const [key, text, cypher] of [
   ["Wiki", "pedia", "1021bf0420"],
   ["Secret", "Attack at dawn", "45a01f645fc35b383552544b9bf5"],
 ] as const)
-  test(`RC4 under '${key}'`, () => assert.equal(rc4(Buffer.from(key), Buffer.from(text)).toString("hex"), cypher));
+  test(`RFC 2759 §8.11 Rc4Encrypt() under '${key}'`, () =>
+    assert.equal(rc4(Buffer.from(key), Buffer.from(text)).toString("hex"), cypher));
 
 for (const [key, at0, at240, at4096] of [
   [

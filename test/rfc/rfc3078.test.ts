@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { MppeStrength } from "../../appliance/crypto/mppe-keys.ts";
+import { MppeSessionKey, type MppeStrength } from "../../appliance/crypto/mppe-keys.ts";
 import { MPPE_HEADER_BYTES, MppeReceiver, MppeSender } from "../../appliance/ppp/mppe.ts";
 
 const hex = (text: string) => Buffer.from(text.replaceAll(" ", ""), "hex");
@@ -102,6 +102,15 @@ for (const { strength, stateless, packets } of STREAMS) {
     }
   });
 }
+
+test("RFC 3078 §7.3 the key change: the first packet of the 128-bit stateless stream", () => {
+  const key = new MppeSessionKey(START_KEY, 128);
+  key.change();
+  key.initialize();
+  const bytes = Buffer.from(FRAME);
+  key.crypt(bytes, 0, bytes.length);
+  assert.equal(bytes.toString("hex"), "7058132be07358bad366c92419989fba69f132d345f7bc34fada9d52d783");
+});
 
 // The first encrypted packets of pptpd 1.4.0 and pptp-linux 1.10, both over Linux 6.1: IPv6 router solicitations.
 const GOLDEN = [

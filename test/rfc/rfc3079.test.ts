@@ -10,6 +10,7 @@ import {
   msChapV2StartKeys,
 } from "../../appliance/crypto/mppe-keys.ts";
 import { hashNtPasswordHash, lmPasswordHash, ntPasswordHash } from "../../appliance/crypto/mschap.ts";
+import { Rc4 } from "../../appliance/crypto/rc4.ts";
 
 const hex = (text: string) => Buffer.from(text.replaceAll(" ", ""), "hex");
 
@@ -51,6 +52,18 @@ for (const [section, strength, role, startKey, cypher] of [
     assert.equal(Buffer.from(send).toString("hex"), startKey);
     assert.equal(firstCypher(new MppeSessionKey(send, strength)), cypher);
   });
+
+test("RFC 3079 §3.1 and RFC 3079 §3.2 the known octets are set after the hash, so equal start keys differ by them only", () => {
+  const { send } = msChapV2StartKeys(HASH_HASH, NT_RESPONSE, "server", 40);
+  const streamOf = (strength: 40 | 56) => firstCypher(new MppeSessionKey(send, strength), "\0".repeat(8));
+  const rc4 = (key: string) => {
+    const bytes = Buffer.alloc(8);
+    new Rc4(hex(key)).update(bytes, 0, 8);
+    return bytes.toString("hex");
+  };
+  assert.equal(streamOf(40), rc4("d1269ec49fa62e3e"));
+  assert.equal(streamOf(56), rc4("d15c00c49fa62e3e"));
+});
 
 test("RFC 3079 §3 the keys of a server are those of its client, turned round", () => {
   for (const strength of [40, 56, 128] as const) {
