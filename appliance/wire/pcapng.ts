@@ -1,5 +1,5 @@
 /** pcapng captures (draft-ietf-opsawg-pcapng): a little-endian writer with nanosecond stamps, and a reader for either byte order. */
-import type { Parsed, WireFault } from "./cursor.ts";
+import { fault, type Parsed, type WireFault } from "./cursor.ts";
 
 export const LINK_TYPE = { ethernet: 1, raw: 101 } as const;
 
@@ -118,17 +118,17 @@ export function parsePcapng(bytes: Buffer): Parsed<Capture> {
     const isSection = bytes.readUInt32BE(at) === BLOCK.section; // a palindrome: the same in either order
     if (isSection) {
       big = bytes.readUInt32BE(at + 8) === BYTE_ORDER_MAGIC;
-      if (!big && bytes.readUInt32LE(at + 8) !== BYTE_ORDER_MAGIC) return { ok: false, fault: "bad-magic" };
-    } else if (at === 0) return { ok: false, fault: "bad-magic" };
+      if (!big && bytes.readUInt32LE(at + 8) !== BYTE_ORDER_MAGIC) return fault("bad-magic");
+    } else if (at === 0) return fault("bad-magic");
     const view = new BlockView(bytes.subarray(at), big);
     const length = view.u32(4);
-    if (length < 12 || length % 4 !== 0) return { ok: false, fault: "bad-length" };
+    if (length < 12 || length % 4 !== 0) return fault("bad-length");
     if (length > bytes.length - at) break;
-    const fault = sections.block(new BlockView(bytes.subarray(at, at + length - 4), big));
-    if (fault !== undefined) return { ok: false, fault };
+    const wrong = sections.block(new BlockView(bytes.subarray(at, at + length - 4), big));
+    if (wrong !== undefined) return fault(wrong);
     at += length;
   }
-  if (at === 0) return { ok: false, fault: "short" };
+  if (at === 0) return fault("short");
   return { ok: true, value: sections };
 }
 

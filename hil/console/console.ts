@@ -63,8 +63,13 @@ export class Console {
 
   /** Types `text` as it is; a line needs its own `\n`. */
   write(text: string): void {
-    this.transcript.add({ atNs: this.#clock.nowNs(), direction: "sent", text });
+    this.transcript.add({ atNs: this.#clock.nowNs(), kind: "sent", text });
     this.#line.write(Buffer.from(text, "latin1"));
+  }
+
+  /** Puts a line of the driver's own into the transcript: what it asked or understood. */
+  note(text: string): void {
+    this.transcript.add({ atNs: this.#clock.nowNs(), kind: "note", text });
   }
 
   /** Forgets what came so far and was not asked for: the next question sees new text only. */
@@ -126,7 +131,7 @@ export class Console {
   }
 
   #receive(piece: string): void {
-    this.transcript.add({ atNs: this.#clock.nowNs(), direction: "received", text: piece });
+    this.transcript.add({ atNs: this.#clock.nowNs(), kind: "received", text: piece });
     if (this.#listener !== undefined) this.#listener(piece);
     else this.#unread = (this.#unread + piece).slice(-UNREAD_KEPT);
     const death = this.#death.push(piece);
@@ -139,21 +144,17 @@ export class Console {
   }
 
   #error(cause: ConsoleError["kind"], what: string, sought: readonly Pattern[]): ConsoleError {
-    const tail = this.transcript.tail(1200);
+    const tail = this.transcript.tail(12);
     const lastNs = this.transcript.lastReceivedNs;
     const silent =
       lastNs === undefined ? "it never said anything" : `silent for ${seconds(elapsedMs(lastNs, this.#clock.nowNs()))}`;
-    const near = nearestPartial(sought, tail);
+    const near = nearestPartial(sought, tail.join("\n"));
     const lines = [
       `${this.name}: ${what}`,
       `  sought:  ${sought.map((pattern) => (typeof pattern === "string" ? JSON.stringify(pattern) : String(pattern))).join("  or  ")}`,
       ...(near === undefined ? [] : [`  nearest: ${JSON.stringify(near)}`]),
       `  console: ${silent}; its last lines:`,
-      ...tail
-        .trimEnd()
-        .split("\n")
-        .slice(-12)
-        .map((line) => `  | ${line}`),
+      ...tail.map((line) => `  | ${line}`),
     ];
     return new ConsoleError(this.name, cause, lines.join("\n"));
   }

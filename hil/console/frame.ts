@@ -117,10 +117,20 @@ export class FramedShell {
       if (attempt > 0) this.#console.write(printFrame(this.#session, run, attempt));
       const reason = `the result of \`${command}\``;
       const frame = await this.#console.ask(new FrameReader(this.#session, run, attempt), { withinMs, reason });
-      if (frame.intact) return frame.result;
+      if (frame.intact) {
+        this.#note(command, frame.result);
+        return frame.result;
+      }
     }
     throw new Error(
       `${this.#console.name}: ${ATTEMPTS} copies of the result of \`${command}\` were all spoilt by other text`,
+    );
+  }
+
+  #note(command: string, result: CommandResult): void {
+    const output = result.output.trimEnd();
+    this.#console.note(
+      `$ ${command}${output === "" ? "" : `\n${output}`}${result.status === 0 ? "" : `\n[status ${result.status}]`}`,
     );
   }
 

@@ -3,13 +3,16 @@ import { elapsedMs } from "../clock.ts";
 
 export interface TranscriptEntry {
   readonly atNs: bigint;
-  /** As the host sees it: `received` came from the device, `sent` was typed. */
-  readonly direction: "received" | "sent";
+  /** As the host sees it: `received` came from the machine, `sent` was typed, `note` is what a driver understood. */
+  readonly kind: "received" | "sent" | "note";
   readonly text: string;
 }
 
+/** One line for people. */
 export interface TranscriptLine {
+  /** When its first byte came. */
   readonly atNs: bigint;
+  readonly kind: "received" | "note";
   readonly text: string;
 }
 
@@ -19,47 +22,68 @@ export class Transcript {
 
   add(entry: TranscriptEntry): void {
     this.#entries.push(entry);
-    if (entry.direction === "received") this.#lastReceivedNs = entry.atNs;
+    if (entry.kind === "received") this.#lastReceivedNs = entry.atNs;
   }
 
   get lastReceivedNs(): bigint | undefined {
     return this.#lastReceivedNs;
   }
 
-  /** The last `length` characters received, without control sequences. */
-  tail(length: number): string {
-    let text = "";
-    for (let at = this.#entries.length - 1; at >= 0 && text.length < 2 * length; at--) {
-      const entry = this.#entries[at];
-      if (entry?.direction === "received") text = entry.text + text;
-    }
-    return plain(text).slice(-length);
-  }
-
-  /** Received text by line, stamped with the arrival of the line's first byte. */
+  /** What came and what was noted, line by line. Framed results are left out: their note says the same in words. */
   lines(): TranscriptLine[] {
     const lines: TranscriptLine[] = [];
+    const frames = new FrameFilter();
     let open: { atNs: bigint; text: string } | undefined;
+    const finish = (): void => {
+      if (open === undefined) return;
+      const text = frames.without(open.text);
+      if (text !== undefined) lines.push({ atNs: open.atNs, kind: "received", text: plain(text) });
+      open = undefined;
+    };
     for (const entry of this.#entries) {
-      if (entry.direction !== "received") continue;
-      for (const [index, part] of entry.text.split("\n").entries()) {
-        if (index > 0 && open !== undefined) {
-          lines.push({ atNs: open.atNs, text: plain(open.text) });
-          open = undefined;
+      if (entry.kind === "note") {
+        finish();
+        for (const text of entry.text.split("\n")) lines.push({ atNs: entry.atNs, kind: "note", text: plain(text) });
+      } else if (entry.kind === "received") {
+        for (const [index, part] of entry.text.split("\n").entries()) {
+          if (index > 0) finish();
+          open ??= { atNs: entry.atNs, text: "" };
+          open.text += part;
         }
-        open ??= { atNs: entry.atNs, text: "" };
-        open.text += part;
       }
     }
-    if (open !== undefined && open.text !== "") lines.push({ atNs: open.atNs, text: plain(open.text) });
+    if (open !== undefined && open.text !== "") finish();
     return lines;
   }
 
-  /** One line of the log file per console line: seconds since `startNs`, then the text. */
+  /** The last `count` lines that say something. */
+  tail(count: number): string[] {
+    return this.lines()
+      .map((line) => line.text)
+      .filter((text) => text.trim() !== "")
+      .slice(-count);
+  }
+
+  /** The log file: seconds since `startNs`, then the line. */
   render(startNs: bigint): string {
     return this.lines()
       .map((line) => `${(elapsedMs(startNs, line.atNs) / 1000).toFixed(3).padStart(9)} ${line.text}\n`)
       .join("");
+  }
+}
+
+/** Takes out the records of framed results (see frame.ts) and the base64 between them; foreign text stays. */
+class FrameFilter {
+  #inside = 0;
+
+  without(line: string): string | undefined {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the record's own delimiters
+    const rest = line.replace(/\x1e[^\x1e\x1f]*\x1f/g, () => {
+      this.#inside = (this.#inside + 1) % 3;
+      return "";
+    });
+    if (rest !== line) return rest.trim() === "" ? undefined : rest;
+    return this.#inside > 0 && /^[A-Za-z0-9+/]+={0,2}\s*$/.test(line) ? undefined : line;
   }
 }
 

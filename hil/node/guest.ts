@@ -68,6 +68,7 @@ export class Guest implements LabNode {
         append: "console=ttyS0 quiet panic=-1 mitigations=off ipv6.disable=1",
         disks: [],
         nics: place.nics,
+        restarts: false,
       },
       place.host,
     );

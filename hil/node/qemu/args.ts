@@ -24,6 +24,8 @@ export interface MachineSpec {
   readonly append: string;
   readonly disks: readonly DiskSpec[];
   readonly nics: readonly NicSpec[];
+  /** What a restart of the guest does: a device starts again, a disposable guest is over. */
+  readonly restarts: boolean;
 }
 
 /** Unix sockets that QEMU connects to, and the file that keeps the raw console even if this process dies. */
@@ -40,7 +42,8 @@ export function qemuArguments(spec: MachineSpec, sockets: MachineSockets, accele
     ...["-accel", accelerator === "kvm" ? "kvm" : "tcg,tb-size=256"],
     ...["-cpu", accelerator === "kvm" ? "host" : "max"],
     ...["-machine", "q35", "-smp", "1", "-m", `${spec.memoryMib}M`],
-    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    ...["-nodefaults", "-no-user-config", "-display", "none"],
+    ...(spec.restarts ? [] : ["-no-reboot"]),
     "-S", // stopped until the console is connected, so that its first byte is never lost
     ...["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", spec.append],
     ...["-chardev", `socket,id=serial0,path=${sockets.serial},logfile=${sockets.consoleLog}`],

@@ -1,6 +1,7 @@
 /** One running QEMU: started stopped, console and monitor connected, then let go. */
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import type { LabClock } from "../../clock.ts";
 import { Console } from "../../console/console.ts";
 import { Scope } from "../../scope.ts";
@@ -22,12 +23,15 @@ export interface MachineHost {
 export class Machine {
   readonly name: string;
   readonly console: Console;
+  /** The serial line itself, for those who pass its bytes on. */
+  readonly line: Duplex;
   readonly #monitor: Qmp;
   readonly #scope: Scope;
 
-  private constructor(name: string, console: Console, monitor: Qmp, scope: Scope) {
+  private constructor(name: string, console: Console, line: Duplex, monitor: Qmp, scope: Scope) {
     this.name = name;
     this.console = console;
+    this.line = line;
     this.#monitor = monitor;
     this.#scope = scope;
   }
@@ -57,7 +61,7 @@ export class Machine {
       host.opened(console);
       const qmp = new Qmp(control);
       await qmp.ready();
-      return new Machine(spec.name, console, qmp, scope);
+      return new Machine(spec.name, console, line, qmp, scope);
     } catch (error) {
       await scope.close();
       throw error;

@@ -1,0 +1,103 @@
+/** The `culvert` command line: `lab`, `image`, `emulate`, `help`. Each command is loaded when it is used. */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { UsageError } from "./usage-error.ts";
+
+const HELP = `culvert: firmware, image builder and test lab of a PPTP router appliance
+
+  culvert lab list                       suites and what their scenarios claim
+  culvert lab run [--suite NAME]         boot a lab in QEMU and run its scenarios (suite smoke)
+                  [--filter TEXT]        only scenarios whose name contains TEXT, and what they need
+                  [--report DIR]         where reports and captures go (.culvert/runs/TIME)
+  culvert emulate [--state DIR]          boot the image with this terminal as its serial console;
+                                         DIR keeps the device's data from one time to the next
+  culvert image ...                      build firmware images; \`culvert image help\` says how
+  culvert help                           this text
+
+CULVERT_ACCEL=kvm or =tcg overrides the choice of QEMU's accelerator.
+Exit status: 0 all passed, 1 something failed, 2 the command line is wrong.`;
+
+/** Runs one command line and returns its exit status. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(argv);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`culvert: ${error.message}`);
+      return 2;
+    }
+    console.error(`culvert: ${error instanceof Error ? explain(error) : String(error)}`);
+    return 1;
+  }
+}
+
+async function dispatch(argv: readonly string[]): Promise<number> {
+  const [command, ...rest] = argv;
+  switch (command) {
+    case undefined:
+    case "help":
+    case "--help":
+    case "-h":
+      console.log(HELP);
+      return 0;
+    case "lab":
+      return await lab(rest);
+    case "emulate": {
+      const { state } = options(["emulate"], rest, ["state"]);
+      const { emulate } = await import("./emulate.ts");
+      return await emulate(state);
+    }
+    case "image": {
+      const { runImageCommand } = await import("../image/command.ts");
+      return await runImageCommand(rest);
+    }
+    default:
+      throw new UsageError(`'${command}' is not a command; there are lab, emulate, image, help`);
+  }
+}
+
+async function lab(argv: readonly string[]): Promise<number> {
+  const [verb, ...rest] = argv;
+  switch (verb) {
+    case "list": {
+      options(["lab", "list"], rest, []);
+      const { listSuites } = await import("./lab-command.ts");
+      return listSuites();
+    }
+    case "run": {
+      const { suite, filter, report } = options(["lab", "run"], rest, ["suite", "filter", "report"]);
+      const { runLab } = await import("./lab-command.ts");
+      return await runLab({ suite: suite ?? "smoke", filter, folder: report });
+    }
+    default:
+      throw new UsageError(`'lab ${verb ?? ""}' is not a command; there are lab list and lab run`);
+  }
+}
+
+/** Reads `--name VALUE` options; anything else is a mistake of the user's. */
+function options<const N extends string>(
+  command: readonly string[],
+  argv: readonly string[],
+  names: readonly N[],
+): Partial<Record<N, string>> {
+  const known = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
+  try {
+    const { values } = parseArgs({ args: [...argv], options: known, strict: true, allowPositionals: false });
+    return values as Partial<Record<N, string>>;
+  } catch (error) {
+    // parseArgs says what is wrong in its first sentence and how to escape dashes in the others.
+    const [what = ""] = (error instanceof Error ? error.message : String(error)).split(/[.\n]/);
+    const offer =
+      names.length === 0 ? "it takes no options" : `it takes ${names.map((name) => `--${name}`).join(", ")}`;
+    throw new UsageError(`${command.join(" ")}: ${what}; ${offer}`);
+  }
+}
+
+/** People's mistakes and the machine's troubles are told in one line; a bug shows its place. */
+function explain(error: Error): string {
+  const bug = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+  return bug ? (error.stack ?? error.message) : error.message;
+}
+
+/** `node dist/hil/cli.js ...` works too. */
+if (process.argv[1]?.endsWith("/dist/hil/cli.js") === true) process.exitCode = await main(process.argv.slice(2));

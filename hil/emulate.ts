@@ -1,0 +1,71 @@
+/** `culvert emulate`: the image in QEMU with the user's terminal as its serial console. */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { systemClock } from "./clock.ts";
+import { QemuPort } from "./net/port.ts";
+import { deviceMachine, ensureDataDisk } from "./node/device.ts";
+import { chooseAccelerator } from "./node/qemu/accelerator.ts";
+import { Machine } from "./node/qemu/machine.ts";
+import { ProgressPrinter } from "./report/progress.ts";
+import { Paint } from "./report/terminal.ts";
+import { Scope } from "./scope.ts";
+
+/** Ctrl-], as telnet and virsh have it. */
+const LEAVE = 0x1d;
+const NICS = ["wan", "lan"] as const;
+
+/** Returns when the user leaves, the input ends or the machine ends. `state` keeps the data disk; without it the device is factory-new. */
+export async function emulate(state: string | undefined): Promise<number> {
+  const scope = new Scope();
+  const clock = systemClock();
+  try {
+    const printer = scope.own("progress", new ProgressPrinter(process.stdout, clock, new Paint(process.stdout.isTTY)));
+    const machineOf = await deviceMachine((event) => printer.print(event));
+    const folder = await mkdtemp(join(tmpdir(), "culvert-"));
+    scope.defer(folder, () => rm(folder, { recursive: true, force: true }));
+    const stateFolder = state === undefined ? folder : resolve(state);
+    await mkdir(stateFolder, { recursive: true });
+    const dataDisk = join(stateFolder, "data.disk");
+    await ensureDataDisk(dataDisk);
+    const { accelerator } = await chooseAccelerator();
+    // The NICs have a cable each that ends nowhere.
+    for (const nic of NICS) await scope.own(nic, new QemuPort(nic)).listen(join(folder, nic));
+    const nics = NICS.map((nic, index) => ({ socketPath: join(folder, nic), mac: `02:43:00:00:00:0${index}` }));
+    const host = { accelerator, clock, socketFolder: folder, runFolder: folder, opened: () => {} };
+    const machine = scope.own("device", await Machine.start(machineOf("device", dataDisk, nics), host));
+    printer.close();
+    const kept = state === undefined ? "nothing is kept" : `its data stays in ${dataDisk}`;
+    process.stdout.write(
+      `culvert: this terminal is the device's serial console; Ctrl-] leaves it and ends the device, ${kept}\r\n`,
+    );
+    await connect(machine, scope);
+    process.stdout.write("\r\nculvert: the device has ended\r\n");
+    return 0;
+  } finally {
+    await scope.close();
+  }
+}
+
+async function connect(machine: Machine, scope: Scope): Promise<void> {
+  const { stdin, stdout } = process;
+  if (stdin.isTTY) {
+    stdin.setRawMode(true);
+    scope.defer("terminal", () => void stdin.setRawMode(false));
+  }
+  scope.defer("input", () => void stdin.pause());
+  const left = new Promise<void>((resolve) => {
+    machine.line.on("data", (bytes: Buffer) => stdout.write(bytes));
+    machine.line.once("close", resolve);
+    stdin.on("data", (bytes: Buffer) => {
+      const leave = bytes.indexOf(LEAVE);
+      machine.line.write(leave < 0 ? bytes : bytes.subarray(0, leave));
+      if (leave >= 0) resolve();
+    });
+    stdin.once("end", resolve);
+    for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+  await machine.go();
+  await left;
+}

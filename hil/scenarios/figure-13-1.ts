@@ -1,0 +1,167 @@
+/** Suite `smoke`: the manual's typical application, a mobile user who dials into the head office and works on its LAN. */
+import { defineLab, type LabOf } from "../lab.ts";
+import { device } from "../node/device.ts";
+import { lanHost } from "../peers/lan-host.ts";
+import { DialError, pptpLinux } from "../peers/pptp-linux.ts";
+import { check, defineSuite, type Scenario } from "../scenario.ts";
+import { findSession, listSessions } from "./device-sessions.ts";
+import { onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
+
+const PASSWORD = "lab-Admin-1";
+const POOL_START = "192.168.1.200";
+const POOL_COUNT = 20;
+const DNS = "192.168.1.1";
+const OFFICE = "192.168.1.10";
+const ALICE = {
+  server: "203.0.113.1",
+  user: "alice",
+  password: "s3cret",
+  mppe128: true,
+  routes: ["192.168.1.0/25"],
+};
+const TRANSFER_BYTES = 10_000_000;
+/** Longer than the device may take to notice a call's end. */
+const DOWN_WITHIN_MS = 30_000;
+
+const CONFIGURATION = [
+  "set interfaces wan address 203.0.113.1/24",
+  "set interfaces wan gateway 203.0.113.254",
+  "set interfaces lan address 192.168.1.1/24",
+  "set vpn server enabled true",
+  "set vpn server address 192.168.1.1",
+  `set vpn server pool start ${POOL_START}`,
+  `set vpn server pool count ${POOL_COUNT}`,
+  `set vpn server dns ${DNS}`,
+  `set vpn account ${ALICE.user} password ${ALICE.password}`,
+];
+
+/** mobile ── internet 203.0.113.0/24 ── wan device lan ── office 192.168.1.0/24 ── office */
+const lab = defineLab({
+  nodes: {
+    device: device(),
+    mobile: pptpLinux({ address: "203.0.113.50/24" }),
+    office: lanHost({ address: `${OFFICE}/24`, gateway: "192.168.1.1" }),
+  },
+  links: {
+    internet: ["mobile.eth0", "device.wan"],
+    office: ["office.eth0", "device.lan"],
+  },
+});
+type SmokeLab = LabOf<typeof lab>;
+
+const configure: Scenario<SmokeLab> = {
+  name: "configure",
+  claim: "an administrator sets the device up over its serial console",
+  async run({ node }, step) {
+    await step("set the administrator's password at the first login", () => node.device.console.login(PASSWORD));
+    await step("enter and commit the configuration of Figure 13-1", () => node.device.console.configure(CONFIGURATION));
+    await step("the mobile user reaches the device's Internet address", () => pingAll(node.mobile, ALICE.server));
+    await step("the office host reaches the device's LAN address", () => pingAll(node.office, "192.168.1.1"));
+  },
+};
+
+const dial: Scenario<SmokeLab> = {
+  name: "dial",
+  claim: "a mobile user dials in with MS-CHAPv2 and MPPE-128 and gets address and DNS server from the pool",
+  needs: ["configure"],
+  async run({ node }, step) {
+    const network = await step("dial with the right password", () => node.mobile.dial(ALICE));
+    await step("the address is from the pool, the DNS server from the configuration", () => {
+      const host = Number(network.localAddress.split(".")[3]);
+      const first = Number(POOL_START.split(".")[3]);
+      check(
+        network.localAddress.startsWith("192.168.1.") && host >= first && host < first + POOL_COUNT,
+        `the client got ${network.localAddress}; the pool has ${POOL_COUNT} addresses from ${POOL_START}`,
+      );
+      check(network.dns[0] === DNS, `the client got DNS server ${network.dns[0] ?? "none"} instead of ${DNS}`);
+    });
+    await step("the device shows alice as connected", () => findSession(node.device.console, ALICE.user));
+  },
+};
+
+const traffic: Scenario<SmokeLab> = {
+  name: "traffic",
+  claim: "pings and 10 MB pass unharmed both ways between mobile user and office, encrypted on the Internet",
+  needs: ["dial"],
+  async run({ node, link }, step) {
+    const session = await findSession(node.device.console, ALICE.user);
+    await step("the mobile user pings the office host", () => pingAll(node.mobile, OFFICE));
+    await step("the office host pings the mobile user", () => pingAll(node.office, session.address));
+    await step("10 MB from the office to the mobile user", () =>
+      transfer(node.office, OFFICE, node.mobile, TRANSFER_BYTES),
+    );
+    await step("10 MB from the mobile user to the office", () =>
+      transfer(node.mobile, session.address, node.office, TRANSFER_BYTES),
+    );
+    await onlyCiphertext(link.internet, "192.168.1.0/24", ["GET /file"], step);
+  },
+};
+
+const hangUpByClient: Scenario<SmokeLab> = {
+  name: "hang-up-by-client",
+  claim: "the mobile user hangs up and nothing of the call stays behind on either side",
+  needs: ["dial"],
+  async run({ node }, step) {
+    await step("the client hangs up", () => node.mobile.hangUp());
+    await nothingLeft(node, step);
+  },
+};
+
+const wrongPassword: Scenario<SmokeLab> = {
+  name: "wrong-password",
+  claim: "a wrong password is refused, and the device's log names the stage and the code that Windows shows, 691",
+  needs: ["hang-up-by-client"],
+  async run({ node }, step) {
+    await step("dialing with a wrong password ends with pppd status 19 (authentication failed)", async () => {
+      const error = await node.mobile.dial({ ...ALICE, password: "wrong" }).catch((reason: unknown) => reason);
+      check(error instanceof DialError, "the call came up with a wrong password");
+      check(error.status === 19, `the call failed for another reason:\n${error.message}`);
+    });
+    await step("`show log` names alice, the stage and code 691", async () => {
+      const log = await node.device.console.run("show log");
+      const line = log.split("\n").find((each) => each.includes("691"));
+      check(line !== undefined, `no line of the device's log has the code 691:\n${log}`);
+      check(/alice/.test(log), `the device's log does not name alice:\n${log}`);
+      check(/stage|lcp-opened|authentic/i.test(line), `the line with 691 does not name the stage:\n${line}`);
+    });
+    await nothingLeft(node, step);
+  },
+};
+
+const hangUpByDevice: Scenario<SmokeLab> = {
+  name: "hang-up-by-device",
+  claim: "after a refused call the next one comes up; the administrator hangs it up and nothing stays behind",
+  needs: ["wrong-password"],
+  async run({ node }, step) {
+    const network = await step("dial again with the right password", () => node.mobile.dial(ALICE));
+    await step("the pool has its first address back", () => {
+      check(network.localAddress === POOL_START, `the client got ${network.localAddress} instead of ${POOL_START}`);
+    });
+    await step("`vpn hangup` ends the call on both sides", async () => {
+      const session = await findSession(node.device.console, ALICE.user);
+      await node.device.console.run(`vpn hangup ${session.id}`);
+      await node.mobile.untilDown(DOWN_WITHIN_MS);
+    });
+    await nothingLeft(node, step);
+  },
+};
+
+async function nothingLeft(node: SmokeLab["node"], step: Parameters<typeof configure.run>[1]): Promise<void> {
+  await step("no interface, route or process is left on the client", async () => {
+    const left = await node.mobile.leftovers();
+    check(left.length === 0, `left behind on mobile: ${left.join(", ")}`);
+  });
+  await step("the device shows no session and answers for no pool address on the LAN", async () => {
+    const sessions = await listSessions(node.device.console);
+    check(sessions.length === 0, `the device still shows: ${sessions.map((session) => session.line).join("; ")}`);
+    const { received } = await node.office.ping(POOL_START);
+    check(received === 0, `${POOL_START} still answers pings from the office although nobody is connected`);
+  });
+}
+
+export const smokeSuite = defineSuite({
+  name: "smoke",
+  title: "Figure 13-1: a mobile user dials into the head office",
+  lab,
+  scenarios: [configure, dial, traffic, hangUpByClient, wrongPassword, hangUpByDevice],
+});

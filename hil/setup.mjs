@@ -1,0 +1,143 @@
+/** Makes a fresh Debian or Ubuntu machine ready: npm packages and Debian packages. Plain JavaScript without dependencies, as it runs before they exist. */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+const OLDEST_NODE = [20, 19];
+
+/**
+ * What must be on the machine, by a program or file that shows it, and the Debian package that brings it.
+ * @type {readonly { package: string, shows: string, for: "run" | "tests" }[]}
+ */
+export const NEEDED = [
+  { package: "qemu-system-x86", shows: "qemu-system-x86_64", for: "run" },
+  { package: "squashfs-tools", shows: "mksquashfs", for: "run" },
+  { package: "kmod", shows: "depmod", for: "run" },
+  { package: "xz-utils", shows: "xz", for: "run" },
+  { package: "gcc", shows: "gcc", for: "run" },
+  { package: "libc6-dev", shows: "/usr/include/stdio.h", for: "run" },
+  { package: "util-linux", shows: "setpriv", for: "run" },
+  { package: "debian-archive-keyring", shows: "/usr/share/keyrings/debian-archive-keyring.gpg", for: "run" },
+  { package: "tshark", shows: "tshark", for: "tests" },
+  { package: "cpio", shows: "cpio", for: "tests" },
+];
+
+/** One line that says why this Node cannot be used, or undefined. */
+export function nodeProblem(version) {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [oldMajor, oldMinor] = OLDEST_NODE;
+  if (major > oldMajor || (major === oldMajor && minor >= oldMinor)) return undefined;
+  return `Node.js ${version} is too old: Culvert needs ${OLDEST_NODE.join(".")} or later (https://nodejs.org, or Debian's package nodejs of a newer release)`;
+}
+
+/** The packages whose sign is absent. `has` answers for one program name or absolute path. */
+export function missingPackages(withTests, has) {
+  return NEEDED.filter((need) => (withTests || need.for === "run") && !has(need.shows)).map((need) => need.package);
+}
+
+/**
+ * What to do about missing Debian packages: nothing, run apt-get (`prefix` before it), or tell the user in one line.
+ * @param {{ missing: readonly string[], hasApt: boolean, isRoot: boolean, sudoWorks: boolean }} machine
+ */
+export function planPackages({ missing, hasApt, isRoot, sudoWorks }) {
+  if (missing.length === 0) return { kind: "nothing" };
+  const names = missing.join(" ");
+  if (!hasApt) {
+    return {
+      kind: "tell",
+      line: `this is not Debian or Ubuntu (no apt-get); install what these Debian packages hold, then try again: ${names}`,
+    };
+  }
+  if (isRoot) return { kind: "install", prefix: [] };
+  if (sudoWorks) return { kind: "install", prefix: ["sudo", "-n"] };
+  return {
+    kind: "tell",
+    line: `Debian packages are missing; run this once, then try again: sudo apt-get update && sudo apt-get install -y --no-install-recommends ${names}`,
+  };
+}
+
+/** Whether `npm ci` must run: times in ms of package-lock.json and of what npm left in node_modules (undefined: nothing). */
+export function npmCiNeeded(lockTime, installedTime) {
+  return installedTime === undefined || installedTime < lockTime;
+}
+
+/** Does all of the above. Returns the process's exit status: 0, 1 when an installation failed, 2 when the user must act. */
+export function setUp({ withTests }) {
+  const problem = nodeProblem(process.versions.node);
+  if (problem !== undefined) return fail(problem, 2);
+
+  const missing = missingPackages(withTests, isThere);
+  const plan = planPackages({
+    missing,
+    hasApt: missing.length === 0 || isThere("apt-get"),
+    isRoot: process.getuid?.() === 0,
+    sudoWorks: missing.length > 0 && process.getuid?.() !== 0 && run(["sudo", "-n", "true"]).ok,
+  });
+  if (plan.kind === "tell") return fail(plan.line, 2);
+  if (plan.kind === "install") {
+    console.error(`setup: installing Debian packages, this takes a minute or two: ${missing.join(" ")}`);
+    const install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", ...missing];
+    for (const command of [["apt-get", "update", "-qq"], install]) {
+      const apt = [...plan.prefix, "env", "DEBIAN_FRONTEND=noninteractive", ...command];
+      const done = run(apt);
+      if (!done.ok) return fail(`\`${apt.join(" ")}\` failed:\n${done.output}`, 1);
+    }
+  }
+
+  const lock = timeOf(join(ROOT, "package-lock.json"));
+  if (lock === undefined) return fail("package-lock.json is missing: this checkout is not complete", 2);
+  if (npmCiNeeded(lock, timeOf(join(ROOT, "node_modules/.package-lock.json")))) {
+    console.error("setup: installing npm packages");
+    const done = run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    if (!done.ok) return fail(`\`npm ci\` failed:\n${done.output}`, 1);
+  }
+  return 0;
+}
+
+function fail(line, status) {
+  console.error(`setup: ${line}`);
+  return status;
+}
+
+/** Nothing is read from the terminal; the last lines of a failed command's output are kept. */
+function run([program, ...args]) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const output = `${stdout ?? ""}${stderr ?? ""}${error?.message ?? ""}`.trim().split("\n").slice(-15).join("\n");
+  return { ok: status === 0, output };
+}
+
+function isThere(sign) {
+  if (sign.startsWith("/")) return existsSync(sign);
+  // Debian keeps system programs off a user's PATH.
+  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].filter((folder) => folder !== "");
+  return folders.some((folder) => isExecutable(join(folder, sign)));
+}
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function timeOf(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+}
+
+if (process.argv[1] !== undefined && fileURLToPath(import.meta.url) === process.argv[1]) {
+  const unknown = process.argv.slice(2).find((word) => word !== "--tests");
+  process.exitCode =
+    unknown === undefined
+      ? setUp({ withTests: process.argv.includes("--tests") })
+      : fail(`'${unknown}' is not known; usage: node hil/setup.mjs [--tests]`, 2);
+}

@@ -1,0 +1,6 @@
+/** Every suite that `culvert lab` knows. */
+import type { Suite } from "./scenario.ts";
+import { smokeSuite } from "./scenarios/figure-13-1.ts";
+import { poptopSuite } from "./scenarios/poptop.ts";
+
+export const SUITES: readonly Suite[] = [smokeSuite, poptopSuite];
