@@ -1,0 +1,99 @@
+/** The administrator's password: kept as a scrypt hash beside the configurations, so that no rollback brings an old one back. */
+import { scrypt, timingSafeEqual } from "node:crypto";
+import { type Disk, replaceFile } from "../config/disk.ts";
+import type { Clock, Millis, Random } from "../ports.ts";
+
+const FILE = "administrator";
+const SALT_BYTES = 16;
+const HASH_BYTES = 32;
+/** 16 MiB and some 50 ms on a PC-class board, a second or two on a MIPS router. */
+const COST = { N: 16384, r: 8, p: 1 } as const;
+const SHORTEST = 8;
+const LONGEST = 128;
+/** Wrong passwords in a row before waiting begins; the wait doubles with each further one. */
+const FREE_ATTEMPTS = 3;
+const FIRST_WAIT_MS = 5_000;
+const LONGEST_WAIT_MS = 300_000;
+
+export type Attempt =
+  | { readonly result: "right" }
+  | { readonly result: "wrong" }
+  /** Not even looked at: too many wrong ones came before. */
+  | { readonly result: "wait"; readonly waitMs: number };
+
+interface Secret {
+  readonly salt: Buffer;
+  readonly hash: Buffer;
+}
+
+export class Administrator {
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #secret: Secret | undefined;
+  #wrong = 0;
+  #notBefore: Millis | undefined;
+
+  constructor(disk: Disk, clock: Clock, random: Random) {
+    this.#disk = disk;
+    this.#clock = clock;
+    this.#random = random;
+    this.#secret = parseSecret(disk.read(FILE));
+  }
+
+  /** False on a new device, and after damage to the disk: then the serial console asks for a new password. */
+  get hasPassword(): boolean {
+    return this.#secret !== undefined;
+  }
+
+  /** What is wrong with a new password, as a sentence; undefined when it will do. */
+  refusePassword(password: string): string | undefined {
+    if (password.length < SHORTEST) return `A password has at least ${SHORTEST} characters.`;
+    return password.length > LONGEST ? `A password has at most ${LONGEST} characters.` : undefined;
+  }
+
+  /** Returns once the password survives a power cut. */
+  async setPassword(password: string): Promise<void> {
+    const refusal = this.refusePassword(password);
+    if (refusal !== undefined) throw new RangeError(refusal);
+    const salt = this.#random.bytes(SALT_BYTES);
+    const secret = { salt, hash: await derive(password, salt) };
+    const stored = { salt: secret.salt.toString("hex"), hash: secret.hash.toString("hex") };
+    replaceFile(this.#disk, FILE, Buffer.from(`${JSON.stringify(stored)}\n`));
+    this.#secret = secret;
+  }
+
+  async tryPassword(password: string): Promise<Attempt> {
+    const now = this.#clock.now();
+    if (this.#notBefore !== undefined && now < this.#notBefore)
+      return { result: "wait", waitMs: this.#notBefore - now };
+    // Counted before the answer is known: attempts side by side must not be free.
+    this.#wrong++;
+    if (this.#wrong >= FREE_ATTEMPTS) {
+      const waitMs = Math.min(FIRST_WAIT_MS * 2 ** (this.#wrong - FREE_ATTEMPTS), LONGEST_WAIT_MS);
+      this.#notBefore = (now + waitMs) as Millis;
+    }
+    const secret = this.#secret;
+    const right =
+      secret !== undefined &&
+      password.length <= LONGEST &&
+      timingSafeEqual(await derive(password, secret.salt), secret.hash);
+    if (!right) return { result: "wrong" };
+    this.#wrong = 0;
+    this.#notBefore = undefined;
+    return { result: "right" };
+  }
+}
+
+function derive(password: string, salt: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    scrypt(password.normalize("NFC"), salt, HASH_BYTES, COST, (error, hash) => (error ? reject(error) : resolve(hash)));
+  });
+}
+
+function parseSecret(bytes: Buffer | undefined): Secret | undefined {
+  const match = /^\{"salt":"([0-9a-f]{32})","hash":"([0-9a-f]{64})"\}\n$/.exec(bytes?.toString("latin1") ?? "");
+  const [, salt, hash] = match ?? [];
+  if (salt === undefined || hash === undefined) return undefined;
+  return { salt: Buffer.from(salt, "hex"), hash: Buffer.from(hash, "hex") };
+}

@@ -1,0 +1,194 @@
+/** What the device can be asked to do: the only API of the front ends. */
+import type { Config } from "../config/config.ts";
+import { changedWithin } from "../config/diff.ts";
+import { networkSettings, systemName, type VpnSettings, vpnSettings } from "../config/settings.ts";
+import type { ConfigStore, Generation } from "../config/store.ts";
+import { validate } from "../config/validate.ts";
+import type { Clock, LogLevel, Net, Power } from "../ports.ts";
+import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
+import { formatIpv4 } from "../wire/ipv4.ts";
+import type { Administrator } from "./administrator.ts";
+import { type Committer, Edit } from "./edit.ts";
+import type { Journal, JournalLine } from "./journal.ts";
+import type { Network } from "./network.ts";
+import { VERSION } from "./version.ts";
+
+/** The tunnels, as the appliance needs them. */
+export interface Vpn {
+  /** Takes effect at once: sessions that the new settings forbid end. */
+  apply(settings: VpnSettings): void;
+  sessions(): readonly SessionStatus[];
+  /** False when there is no such session. */
+  hangUp(id: number): boolean;
+  /** Ends all sessions in order. */
+  close(): Promise<void>;
+}
+
+/** A session as a person reads it. */
+export interface SessionView {
+  readonly id: number;
+  readonly role: SessionStatus["role"];
+  readonly state: SessionStatus["state"];
+  readonly stage: SessionStatus["stage"];
+  readonly user: string | undefined;
+  readonly peer: string;
+  readonly address: string | undefined;
+  readonly interfaceName: string | undefined;
+  readonly authentication: string | undefined;
+  readonly encryption: string;
+  readonly connectedForMs: number | undefined;
+  readonly traffic: TrafficCounters;
+}
+
+export interface InterfaceView {
+  readonly name: string;
+  readonly state: "down" | "no cable" | "up";
+  readonly addresses: readonly string[];
+  readonly mtu: number;
+  readonly mac: string | undefined;
+}
+
+export interface ApplianceParts {
+  readonly store: ConfigStore;
+  readonly administrator: Administrator;
+  readonly network: Network;
+  readonly vpn: Vpn;
+  readonly net: Net;
+  readonly journal: Journal;
+  readonly power: Power;
+  readonly clock: Clock;
+  readonly wallClock: () => Date;
+}
+
+const NETWORK_BRANCHES = ["interfaces", "vpn server enabled"];
+/** The LAN address is the server's when it has none of its own. */
+const VPN_BRANCHES = ["vpn", "interfaces lan address"];
+
+export class Appliance {
+  readonly #parts: ApplianceParts;
+  #running: Config = new Map();
+
+  constructor(parts: ApplianceParts) {
+    this.#parts = parts;
+  }
+
+  /** Puts the stored configuration in force. */
+  start(): void {
+    const { store, journal } = this.#parts;
+    const { generations, findings } = store.load();
+    for (const finding of findings) journal.write("error", "config", finding);
+    const [newest] = generations;
+    // A newer firmware may be stricter than the one that stored it: what is left of the network is the way back in.
+    const problems = newest === undefined ? [] : validate(newest.config);
+    for (const { path, problem } of problems) journal.write("error", "config", `${path}: ${problem}`);
+    this.#running = newest?.config ?? new Map();
+    journal.write("info", "system", `Culvert ${VERSION} started`);
+    this.#applyNetwork(this.#running);
+    if (problems.length === 0) this.#parts.vpn.apply(vpnSettings(this.#running));
+    else journal.write("error", "vpn", "the VPN stays off: the configuration has problems");
+  }
+
+  get name(): string {
+    return systemName(this.#running);
+  }
+  get version(): string {
+    return VERSION;
+  }
+  get administrator(): Administrator {
+    return this.#parts.administrator;
+  }
+  get running(): Config {
+    return this.#running;
+  }
+  /** Newest commit first. */
+  get history(): readonly Generation[] {
+    return this.#parts.store.generations;
+  }
+
+  beginEdit(): Edit {
+    return new Edit({
+      running: () => this.#running,
+      history: () => this.history,
+      commit: (config) => this.#commit(config),
+    });
+  }
+
+  sessions(): readonly SessionView[] {
+    const now = this.#parts.clock.now();
+    return this.#parts.vpn.sessions().map((session) => ({
+      id: session.id,
+      role: session.role,
+      state: session.state,
+      stage: session.stage,
+      user: session.user,
+      peer: formatIpv4(session.peer),
+      address: session.address === undefined ? undefined : formatIpv4(session.address),
+      interfaceName: session.interfaceName,
+      authentication: session.authentication,
+      encryption: session.encryption,
+      connectedForMs: session.connectedAt === undefined ? undefined : now - session.connectedAt,
+      traffic: session.traffic,
+    }));
+  }
+  hangUp(id: number): boolean {
+    return this.#parts.vpn.hangUp(id);
+  }
+
+  interfaces(): readonly InterfaceView[] {
+    return this.#parts.net.interfaces().map(({ name, up, carrier, addresses, mtu, mac }) => ({
+      name,
+      state: up ? (carrier ? "up" : "no cable") : "down",
+      addresses: addresses.map(({ address, length }) => `${formatIpv4(address)}/${length}`),
+      mtu,
+      mac,
+    }));
+  }
+
+  lastLog(count: number): readonly JournalLine[] {
+    return this.#parts.journal.last(count);
+  }
+  log(level: LogLevel, area: string, text: string): void {
+    this.#parts.journal.write(level, area, text);
+  }
+
+  reboot(): void {
+    this.log("info", "system", "reboot");
+    this.#parts.power.reboot();
+  }
+  powerOff(): void {
+    this.log("info", "system", "power off");
+    this.#parts.power.powerOff();
+  }
+
+  /** Ends all sessions in order. The network stays as it is. */
+  close(): Promise<void> {
+    return this.#parts.vpn.close();
+  }
+
+  #commit(config: Config): ReturnType<Committer["commit"]> {
+    const { store, vpn } = this.#parts;
+    const before = this.#running;
+    const number = this.#store(store, config);
+    if (typeof number === "string") return { notStored: number };
+    this.#running = config;
+    this.log("info", "config", `configuration ${number} committed`);
+    const failures = changedWithin(before, config, NETWORK_BRANCHES) ? this.#applyNetwork(config) : [];
+    if (changedWithin(before, config, VPN_BRANCHES)) vpn.apply(vpnSettings(config));
+    return { failures };
+  }
+
+  /** The number of the new configuration, or what kept the disk from taking it. */
+  #store(store: ConfigStore, config: Config): number | string {
+    try {
+      return store.commit(config, this.#parts.wallClock().toISOString()).number;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error;
+      this.log("error", "config", `the configuration could not be stored: ${error.message}`);
+      return error.message;
+    }
+  }
+
+  #applyNetwork(config: Config): readonly string[] {
+    return this.#parts.network.apply(networkSettings(config));
+  }
+}
