@@ -36,7 +36,7 @@ export interface BuildRequest {
 
 export interface BuiltImage {
   readonly board: Board;
-  /** Paths on the host. */
+  /** Path on the host of an ELF kernel for QEMU's -kernel. */
   readonly kernel: string;
   readonly initrd: string;
   readonly root: string;
@@ -49,7 +49,6 @@ export interface BuiltImage {
   readonly fresh: boolean;
 }
 
-const KERNEL_NAME = "vmlinuz";
 const INITRD_NAME = "initrd.gz";
 const ROOT_NAME = "root.sqfs";
 
@@ -73,13 +72,14 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   const inputs = await gather(request);
   const folder = request.folder ?? join(imageFolder, inputs.board.name);
   const key = keyOf(inputs);
+  const kernel = await Kernel.of(inputs.board.machine, inputs.prepared);
   const fresh = (await readManifest(folder))?.key !== key;
   if (fresh) {
-    const { kernel, trees } = await assemble(inputs, key, onProgress);
+    const trees = await assemble(inputs, key, kernel, onProgress);
     await inStep(
       onProgress,
       "pack",
-      () => fillFolder(folder, (partial) => pack(inputs, key, kernel, trees, partial)),
+      () => fillFolder(folder, (partial) => pack(inputs, key, trees, partial)),
       ({ files }) =>
         Object.entries(files)
           .map(([name, { size }]) => `${name} ${formatSize(size)}`)
@@ -88,7 +88,7 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   }
   return {
     board: inputs.board,
-    kernel: join(folder, KERNEL_NAME),
+    kernel: await kernel.directBootFile(),
     initrd: join(folder, INITRD_NAME),
     root: join(folder, ROOT_NAME),
     manifest: join(folder, MANIFEST_NAME),
@@ -134,27 +134,25 @@ interface Trees {
   readonly initramfs: Tree;
 }
 
-async function assemble(inputs: Inputs, key: string, progress: Progress): Promise<{ kernel: Kernel; trees: Trees }> {
-  const { board, prepared, app, own } = inputs;
+async function assemble(inputs: Inputs, key: string, kernel: Kernel, progress: Progress): Promise<Trees> {
+  const { board, prepared, app, own, version } = inputs;
   return await inStep(
     progress,
     "assemble",
-    async () => {
-      const kernel = await Kernel.of(board.machine, prepared);
-      const root = assembleRoot({ board, prepared, kernel, app, own, release: releaseText(inputs.version, key) });
-      return { kernel, trees: { root, initramfs: assembleInitramfs(board, prepared, kernel, own) } };
-    },
-    ({ trees }) => `${trees.root.entries().length} entries, ${formatSize(trees.root.size())}`,
+    () => ({
+      root: assembleRoot({ board, prepared, kernel, app, own, release: releaseText(version, key) }),
+      initramfs: assembleInitramfs(board, prepared, kernel, own),
+    }),
+    ({ root }) => `${root.entries().length} entries, ${formatSize(root.size())}`,
   );
 }
 
 /** Writes the image's files into `folder`. */
-async function pack(inputs: Inputs, key: string, kernel: Kernel, trees: Trees, folder: string): Promise<Manifest> {
+async function pack(inputs: Inputs, key: string, trees: Trees, folder: string): Promise<Manifest> {
   const { board, prepared, app, tools, version } = inputs;
-  await writeFile(join(folder, KERNEL_NAME), kernel.image());
   await writeFile(join(folder, INITRD_NAME), packInitramfs(trees.initramfs, prepared.epoch));
   await packSquashfs(trees.root, prepared.epoch, board.compression, join(folder, ROOT_NAME));
-  const names = [KERNEL_NAME, INITRD_NAME, ROOT_NAME];
+  const names = [INITRD_NAME, ROOT_NAME];
   const files = await Promise.all(names.map(async (name) => [name, describeBytes(await readFile(join(folder, name)))]));
   const manifest: Manifest = {
     format: 1,

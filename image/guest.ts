@@ -13,7 +13,7 @@ import { addBusybox } from "./busybox.ts";
 import { contentKey } from "./content-key.ts";
 import { elfClosure } from "./elf-closure.ts";
 import { ImageError } from "./failure.ts";
-import { Kernel } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { moduleClosure } from "./kernel-modules.ts";
 import { fillFolder } from "./output-folder.ts";
 import { packInitramfs } from "./pack.ts";
@@ -40,7 +40,10 @@ export interface GuestSpec {
   /** Modules that modprobe can load but /etc/modules.load does not list. */
   readonly spareModules?: readonly string[];
   readonly files: readonly GuestFile[];
-  /** The text of /init, run by the kernel as process 1; start it with `#!/bin/sh`. busybox' applets are on the PATH in /bin. */
+  /**
+   * The text of /init, run by the kernel as process 1; start it with `#!/bin/sh`. The applets of busybox are in /bin, and
+   * its shell prefers them to other programs of the same name: call those by their paths, such as `/sbin/mke2fs`.
+   */
   readonly init: string;
 }
 
@@ -51,7 +54,7 @@ export interface GuestFile {
 }
 
 export interface BuiltGuest {
-  /** Paths on the host. */
+  /** Path on the host of an ELF kernel for QEMU's -kernel. */
   readonly kernel: string;
   readonly initrd: string;
   /** Content hash of everything that went in: equal keys boot equal guests, so a snapshot may be reused. */
@@ -61,7 +64,7 @@ export interface BuiltGuest {
 }
 
 /** Raise it when the same inputs would give another guest. */
-const FORMAT = "guest-2";
+const FORMAT = "guest-3";
 
 /** Builds a guest or finds it built. Throws an ImageError for a name, file, library or module that does not exist. */
 export async function buildGuest(spec: GuestSpec, progress: Progress, machine: Machine = AMD64): Promise<BuiltGuest> {
@@ -71,8 +74,9 @@ export async function buildGuest(spec: GuestSpec, progress: Progress, machine: M
   const prepared = await prepare({ architecture: machine.architecture, names, locked: false }, progress);
   const key = keyOf(spec, machine, prepared);
   const folder = join(guestFolder, `${spec.name}-${key.slice(0, 16)}`);
+  const kernel = await Kernel.of(machine, prepared);
   const guest = {
-    kernel: join(folder, "vmlinuz"),
+    kernel: await kernel.directBootFile(),
     initrd: join(folder, "initrd.gz"),
     key,
     unlocked: prepared.unlocked,
@@ -82,12 +86,8 @@ export async function buildGuest(spec: GuestSpec, progress: Progress, machine: M
     progress,
     `guest ${spec.name}`,
     async () => {
-      const kernel = await Kernel.of(machine, prepared);
       const initrd = packInitramfs(guestTree(spec, machine, prepared, kernel), prepared.epoch);
-      await fillFolder(folder, async (partial) => {
-        await writeFile(join(partial, "vmlinuz"), kernel.image());
-        await writeFile(join(partial, "initrd.gz"), initrd);
-      });
+      await fillFolder(folder, (partial) => writeFile(join(partial, "initrd.gz"), initrd));
       return initrd.length;
     },
     (size) => `initrd ${formatSize(size)}`,

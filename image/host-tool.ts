@@ -13,6 +13,7 @@ const PROVIDER = {
   gcc: "gcc",
   git: "git",
   mksquashfs: "squashfs-tools",
+  xz: "xz-utils",
 } as const;
 
 export type HostTool = keyof typeof PROVIDER;
@@ -27,19 +28,36 @@ export interface ToolOptions {
 
 /** Runs `tool` to its end and returns its standard output. The locale is fixed, so wording and order are too. */
 export async function runTool(tool: HostTool, args: readonly string[], options: ToolOptions = {}): Promise<string> {
-  const { cwd, env, input, onLine } = options;
+  const { onLine } = options;
   try {
-    const running = execa(tool, args, {
-      encoding: "utf8",
-      env: { LC_ALL: "C", ...env },
-      ...(cwd === undefined ? {} : { cwd }),
-      ...(input === undefined ? { stdin: "ignore" as const } : { input: Readable.from(input, { objectMode: false }) }),
-    });
+    const running = execa(tool, args, { ...settings(options), encoding: "utf8" });
     if (onLine) for await (const line of running) onLine(line);
     return (await running).stdout;
   } catch (error) {
     throw explain(tool, args, error);
   }
+}
+
+/** As runTool, for output that is not text: filters `input` through `tool`. */
+export async function filterBytes(
+  tool: HostTool,
+  args: readonly string[],
+  input: Iterable<Uint8Array>,
+): Promise<Buffer> {
+  try {
+    const { stdout } = await execa(tool, args, { ...settings({ input }), encoding: "buffer" });
+    return Buffer.from(stdout.buffer, stdout.byteOffset, stdout.byteLength);
+  } catch (error) {
+    throw explain(tool, args, error);
+  }
+}
+
+function settings({ cwd, env, input }: ToolOptions) {
+  return {
+    env: { LC_ALL: "C", ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(input === undefined ? { stdin: "ignore" as const } : { input: Readable.from(input, { objectMode: false }) }),
+  };
 }
 
 /** The tool's own first line about its version: part of every cache key of what it makes. */

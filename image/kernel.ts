@@ -1,11 +1,13 @@
 /** The kernel of an image or guest: its bzImage and the modules taken from its package. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Machine } from "./boards/board.ts";
+import { plainKernel } from "./bzimage.ts";
 import { ImageError } from "./failure.ts";
 import { type KernelModule, type ModuleIndex, modprobeTables, readModuleIndex } from "./kernel-modules.ts";
-import type { Prepared } from "./prepare.ts";
+import { fillFolder } from "./output-folder.ts";
+import type { Prepared, PreparedPackage } from "./prepare.ts";
 import { cacheFolder } from "./project.ts";
 import type { Tree } from "./tree.ts";
 
@@ -15,9 +17,11 @@ const INDEX_FORMAT = 1;
 export class Kernel {
   readonly index: ModuleIndex;
   readonly #folder: string;
+  readonly #sha256: string;
 
-  private constructor(folder: string, index: ModuleIndex) {
+  private constructor({ folder, sha256 }: PreparedPackage, index: ModuleIndex) {
     this.#folder = folder;
+    this.#sha256 = sha256;
     this.index = index;
   }
 
@@ -26,20 +30,24 @@ export class Kernel {
     const kernelPackage = prepared.packages.find((each) => each.name === machine.kernelPackage);
     if (!kernelPackage) throw new ImageError(`${machine.kernelPackage} is not among the prepared packages`);
     const cached = join(cacheFolder, "modules", `${kernelPackage.sha256}-${INDEX_FORMAT}.json`);
-    if (existsSync(cached)) return new Kernel(kernelPackage.folder, JSON.parse(await readFile(cached, "utf8")));
+    if (existsSync(cached)) return new Kernel(kernelPackage, JSON.parse(await readFile(cached, "utf8")));
     const index = readModuleIndex(kernelPackage.folder);
     await mkdir(join(cacheFolder, "modules"), { recursive: true });
     await writeFile(`${cached}.new`, JSON.stringify(index));
     await rename(`${cached}.new`, cached);
-    return new Kernel(kernelPackage.folder, index);
+    return new Kernel(kernelPackage, index);
   }
 
-  /** The compressed kernel as QEMU and GRUB load it. */
-  image(): Buffer {
+  /** The file that QEMU's -kernel takes: the plain kernel, made once per kernel package. */
+  async directBootFile(): Promise<string> {
+    const file = join(cacheFolder, "kernels", this.#sha256, "vmlinux");
+    if (existsSync(file)) return file;
     const boot = join(this.#folder, "boot");
     const name = readdirSync(boot).find((each) => each.startsWith("vmlinuz-"));
     if (name === undefined) throw new ImageError(`${boot} holds no vmlinuz: the kernel package is not one`);
-    return readFileSync(join(boot, name));
+    const kernel = await plainKernel(readFileSync(join(boot, name)));
+    await fillFolder(dirname(file), (partial) => writeFile(join(partial, basename(file)), kernel));
+    return file;
   }
 
   /** Adds modules at their usual paths, with the tables that modprobe reads. */

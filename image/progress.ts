@@ -14,7 +14,7 @@ export type Progress = (event: ProgressEvent) => void;
 export async function inStep<T>(
   progress: Progress,
   step: string,
-  run: () => Promise<T>,
+  run: () => Promise<T> | T,
   summary: (result: T) => string,
 ): Promise<T> {
   progress({ kind: "start", step });

@@ -41,6 +41,6 @@ export const X86_64: Board = {
   ],
   bootModules: ["virtio_pci", "virtio_blk", "squashfs"],
   systemModules: ["ext4", "virtio_net", "e1000", "e1000e", "virtio_rng", "virtio_console", "af_packet", "tun"],
-  compression: { name: "xz", blockSize: "256K", options: ["-Xbcj", "x86"] },
+  compression: { name: "zstd", blockSize: "128K", options: ["-Xcompression-level", "6"] },
   commandLine: "console=ttyS0,115200 quiet panic=10",
 };
