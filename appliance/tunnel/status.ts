@@ -25,6 +25,8 @@ export interface TrafficCounters {
 
 export interface SessionStatus {
   readonly id: number;
+  /** The Call ID we chose: `gre.key` of the packets the peer sends. */
+  readonly callId: number;
   readonly role: "server" | "client";
   readonly state: "connecting" | "connected" | "disconnecting";
   /** Last completed stage. */

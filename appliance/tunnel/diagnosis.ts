@@ -1,0 +1,221 @@
+/**
+ * What happened to a session, in words for a person: the last completed stage, what went wrong, the error code a
+ * Windows client shows for it, and what to look at. The codes are Microsoft's (raserror.h); the causes are what users
+ * of such routers ran into.
+ */
+import type { LinkFailure } from "../ppp/failure.ts";
+import type { CallEnd } from "../pptp/calls.ts";
+import type { ControlClose } from "../pptp/control-connection.ts";
+import type { Stage } from "./status.ts";
+
+export type SessionFailure =
+  | LinkFailure
+  | { readonly reason: "call-ended"; readonly end: CallEnd }
+  | { readonly reason: "control-closed"; readonly why: ControlClose; readonly text: string }
+  | { readonly reason: "connection-lost"; readonly text: string }
+  /** Client: TCP port 1723 of the server could not be reached. */
+  | { readonly reason: "unreachable"; readonly text: string };
+
+export interface Diagnosis {
+  /** What happened, one sentence without a full stop. */
+  readonly what: string;
+  /** What Windows shows, or undefined when it shows no error (the user hung up). */
+  readonly windowsError: number | undefined;
+  /** What to check, one sentence; empty when there is nothing to do. */
+  readonly advice: string;
+}
+
+/** An end that nobody needs to look into. */
+export function isOrderly(failure: SessionFailure): boolean {
+  switch (failure.reason) {
+    case "administrative":
+      return true;
+    case "terminated-by-peer":
+      return (failure.windowsError ?? 0) === 0;
+    case "call-ended":
+      return failure.end.reason === "cleared" || failure.end.reason === "cleared-by-peer";
+    case "control-closed":
+      return failure.why === "stopped" || failure.why === "stopped-by-peer" || failure.why === "idle";
+    default:
+      return false;
+  }
+}
+
+const GRE_ADVICE =
+  "let IP protocol 47 (GRE) through every firewall on the way, and switch on PPTP pass-through where there is NAT";
+
+export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
+  switch (failure.reason) {
+    case "lcp-no-response":
+      return {
+        what: "the control connection works, but no GRE packet came from the peer",
+        windowsError: 806,
+        advice: GRE_ADVICE,
+      };
+    case "lcp-not-converging":
+      return {
+        what: "the peer and this device could not agree on LCP options",
+        windowsError: 732,
+        advice: "trace the session and compare the Configure-Requests of both sides",
+      };
+    case "lcp-loopback":
+      return {
+        what: "the call ends at this device itself: its own LCP magic number came back",
+        windowsError: 721,
+        advice: "check that the server address is not one of this device's own",
+      };
+    case "no-common-authentication":
+      return {
+        what: "the peer refuses every authentication method this device allows",
+        windowsError: 734,
+        advice: "allow the same method on both sides: MS-CHAPv2 unless the peer is very old",
+      };
+    case "auth-timeout":
+      return {
+        what: "the peer did not answer during authentication",
+        windowsError: 718,
+        advice: "if other sessions work, look for packet loss between the peer and this device",
+      };
+    case "auth-refused":
+      return refusedCredentials(failure.errorCode, failure.message);
+    case "server-not-authentic":
+      return {
+        what: "the server did not prove that it knows the password",
+        windowsError: 778,
+        advice: "check the server address: somebody else may be answering there",
+      };
+    case "no-free-address":
+      return {
+        what: "no free address is left in the pool for this session",
+        windowsError: 720,
+        advice:
+          "make the pool larger, or look for sessions that should have ended; a fixed address may be in use already",
+      };
+    case "encryption-refused":
+      return {
+        what: "the peer refuses MPPE encryption, which this device requires",
+        windowsError: 742,
+        advice: "require encryption in the peer's settings (Windows: Data encryption, Require encryption)",
+      };
+    case "no-encryption-keys":
+      return {
+        what: "encryption is required, but this authentication method makes no keys",
+        windowsError: 742,
+        advice: "use MS-CHAPv2: PAP and CHAP-MD5 cannot be encrypted",
+      };
+    case "no-common-strength":
+      return {
+        what: "peer and device have no MPPE key length in common",
+        windowsError: 741,
+        advice: "allow 128 bit on both sides: Windows Vista and later know no other",
+      };
+    case "ccp-renegotiated":
+      return {
+        what: "the peer restarted encryption inside the session, which would reuse its keys",
+        windowsError: 734,
+        advice: "dial again; if it happens again, trace the session",
+      };
+    case "callback-failed":
+      return {
+        what: "the peer agreed to callback and never negotiated it",
+        windowsError: 718,
+        advice: "switch callback off in the peer's settings",
+      };
+    case "ipcp-failed":
+    case "ipcp-rejected":
+      return {
+        what: "the peer and this device could not agree on IP addresses",
+        windowsError: failure.reason === "ipcp-rejected" ? 733 : 720,
+        advice: "check the address pool, and that the peer has TCP/IP switched on for this connection",
+      };
+    case "terminated-by-peer":
+      return terminated(failure.windowsError, failure.message, stage);
+    case "echo-timeout":
+      return {
+        what: "the peer no longer answers LCP Echo-Requests",
+        windowsError: 829,
+        advice: "the line is down, or a NAT on the way forgot this session",
+      };
+    case "setup-timeout":
+      return {
+        what: "the session was not up in time",
+        windowsError: 718,
+        advice: "trace the session to see which side stopped answering",
+      };
+    case "administrative":
+      return { what: "hung up on this device", windowsError: 629, advice: "" };
+    case "call-ended":
+      return callEnded(failure.end, stage);
+    case "control-closed":
+      return { what: failure.text, windowsError: stage === "network-up" ? 807 : 619, advice: "" };
+    case "connection-lost":
+      return {
+        what: `the control connection broke: ${failure.text}`,
+        windowsError: stage === "network-up" ? 807 : 619,
+        advice: "look for a firewall or NAT that drops TCP port 1723",
+      };
+    case "unreachable":
+      return {
+        what: `the server cannot be reached on TCP port 1723: ${failure.text}`,
+        windowsError: 809,
+        advice: "check the server address, and that TCP port 1723 is open on the way",
+      };
+  }
+}
+
+function refusedCredentials(errorCode: number, message: string): Diagnosis {
+  switch (errorCode) {
+    case 646:
+      return { what: "the account may not log on at this hour", windowsError: 646, advice: "" };
+    case 647:
+      return { what: "the account is disabled", windowsError: 647, advice: "enable it under 'vpn account'" };
+    case 648:
+      return { what: "the password has expired", windowsError: 648, advice: "set a new password" };
+    case 649:
+      return { what: "the account has no permission to dial in", windowsError: 649, advice: "" };
+    case 709:
+      return { what: "the password could not be changed", windowsError: 709, advice: "" };
+    default:
+      return {
+        what: `wrong user name or password${message === "" ? "" : ` (${message})`}`,
+        windowsError: 691,
+        advice: "check user name and password, keyboard layout and capitals included",
+      };
+  }
+}
+
+function terminated(windowsError: number | undefined, message: string, stage: Stage): Diagnosis {
+  if (windowsError !== undefined && windowsError !== 0)
+    return { what: `the Windows client ended the session with its error ${windowsError}`, windowsError, advice: "" };
+  const said = message === "" ? "" : `: ${message}`;
+  if (stage === "network-up") return { what: `the peer hung up${said}`, windowsError: undefined, advice: "" };
+  return {
+    what: `the peer ended the session during set-up${said}`,
+    windowsError: 628,
+    advice: "look at the peer's own log",
+  };
+}
+
+function callEnded(end: CallEnd, stage: Stage): Diagnosis {
+  switch (end.reason) {
+    case "cleared":
+      return { what: "hung up on this device", windowsError: 629, advice: "" };
+    case "cleared-by-peer":
+      if (stage === "network-up") return { what: "the peer hung up", windowsError: undefined, advice: "" };
+      return {
+        what: "the peer gave up the call during set-up",
+        windowsError: stage === "call-established" ? 806 : 628,
+        advice: stage === "call-established" ? GRE_ADVICE : "look at the peer's own log",
+      };
+    case "refused":
+      return { what: `the server refused the call: ${end.text}`, windowsError: 629, advice: "" };
+    case "no-reply":
+      return { what: "the call was never answered", windowsError: 619, advice: "" };
+    case "control-connection-closed":
+      return {
+        what: "the peer closed the control connection",
+        windowsError: stage === "network-up" ? 807 : 619,
+        advice: stage === "call-established" ? GRE_ADVICE : "",
+      };
+  }
+}
