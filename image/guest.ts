@@ -13,7 +13,7 @@ import { addBusybox } from "./busybox.ts";
 import { contentKey } from "./content-key.ts";
 import { elfClosure } from "./elf-closure.ts";
 import { ImageError } from "./failure.ts";
-import type { Kernel } from "./kernel.ts";
+import { Kernel } from "./kernel.ts";
 import { moduleClosure } from "./kernel-modules.ts";
 import { fillFolder } from "./output-folder.ts";
 import { packInitramfs } from "./pack.ts";
