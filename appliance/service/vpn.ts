@@ -1,7 +1,8 @@
 /**
- * Runs the PPTP server over the device's sockets and interfaces: feeds it bytes, frames and time, and carries out its
- * effects in order. This is the only place where protocol meets IO.
+ * Runs the PPTP server and clients over the device's sockets and interfaces: feeds them bytes, frames and time, and
+ * carries out their effects in order. This is the only place where protocol meets IO.
  */
+import { isDeepStrictEqual } from "node:util";
 import { UserSpaceDataPlane } from "../dataplane/user-space.ts";
 import type {
   Clock,
@@ -18,10 +19,12 @@ import type {
   Tun,
 } from "../ports.ts";
 import type { LocalCallId } from "../pptp/call-id.ts";
+import { CallIds } from "../pptp/call-id.ts";
+import { PptpClient } from "../tunnel/client.ts";
 import { ConnectionId, type Effect } from "../tunnel/effect.ts";
 import { PptpServer } from "../tunnel/server.ts";
 import type { SessionInput } from "../tunnel/session.ts";
-import type { Account, ServerSettings } from "../tunnel/settings.ts";
+import type { Account, ClientSettings, ServerSettings } from "../tunnel/settings.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
 
 /** RFC 2637 §3.1. */
@@ -43,51 +46,100 @@ export interface VpnPorts {
 export interface VpnSettings {
   readonly server: ServerSettings;
   readonly accounts: readonly Account[];
+  readonly clients: readonly ClientSettings[];
 }
+
+/** Client sessions have their own numbers, so that one list can show both roles. */
+const FIRST_CLIENT_ID = 1001;
+
+/** Who the packets of a connection or a call are for. */
+type Owner = PptpServer | PptpClient;
 
 export class VpnService {
   readonly #ports: VpnPorts;
+  readonly #callIds: CallIds;
   readonly #sockets = new Map<ConnectionId, ControlSocket>();
+  readonly #dials = new Map<ConnectionId, { abort(): void }>();
+  readonly #owners = new Map<LocalCallId, Owner>();
   readonly #tuns = new Map<LocalCallId, Tun>();
+  readonly #clients = new Map<string, PptpClient>();
   #server: PptpServer | undefined;
   #gre: GreSocket | undefined;
   #plane: UserSpaceDataPlane | undefined;
   #listener: { close(): void } | undefined;
   #nextConnection = 1;
+  #nextClientId = FIRST_CLIENT_ID;
   #timer: { readonly at: Millis; readonly cancel: () => void } | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(ports: VpnPorts) {
     this.#ports = ports;
+    this.#callIds = new CallIds(ports.random);
   }
 
-  /** The server as it shall be from now on; sessions that the change does not concern go on undisturbed. */
-  apply({ server, accounts }: VpnSettings): void {
+  /** Server and clients as they shall be from now on; sessions that the change does not concern go on undisturbed. */
+  apply({ server, accounts, clients }: VpnSettings): void {
     const now = this.#ports.clock.now();
-    if (server.enabled && this.#plane === undefined) this.#openPlane();
-    this.#server ??= new PptpServer(server, this.#ports.random);
-    this.#carryOut(this.#server.configure(server, accounts, now), now);
+    if ((server.enabled || clients.length > 0) && this.#plane === undefined) this.#openPlane();
+    this.#server ??= new PptpServer(server, this.#ports.random, this.#callIds);
+    this.#carryOut(this.#server, this.#server.configure(server, accounts, now), now);
     if (server.enabled && this.#listener === undefined) this.#listen();
     if (!server.enabled) {
       this.#listener?.close();
       this.#listener = undefined;
     }
+    this.#applyClients(clients, now);
   }
 
+  #applyClients(clients: readonly ClientSettings[], now: Millis): void {
+    for (const [name, client] of [...this.#clients]) {
+      const wanted = clients.find((settings) => settings.name === name);
+      if (wanted !== undefined && isDeepStrictEqual(wanted, client.settings)) continue;
+      this.#clients.delete(name);
+      this.#retiring.add(client);
+      this.#carryOut(client, client.hangUp(now), now);
+    }
+    for (const settings of clients) {
+      if (this.#clients.has(settings.name)) continue;
+      const allocate = () => ConnectionId(this.#nextConnection++);
+      const client = new PptpClient(this.#nextClientId++, settings, this.#ports.random, this.#callIds, allocate);
+      this.#clients.set(settings.name, client);
+      this.#carryOut(client, client.start(now), now);
+    }
+  }
+
+  /** Clients that were taken out of the configuration and still say goodbye. */
+  readonly #retiring = new Set<PptpClient>();
+
   sessions(): readonly SessionStatus[] {
-    return (this.#server?.sessions() ?? []).map((status) => {
+    const clients = [...this.#clients.values()].map((client) => client.status());
+    const all = [...(this.#server?.sessions() ?? []), ...clients.filter((status) => status !== undefined)];
+    return all.map((status) => {
       const callId = status.callId as LocalCallId;
       const traffic = this.#plane?.counters(callId) ?? NO_TRAFFIC;
       return { ...status, traffic, interfaceName: this.#tuns.get(callId)?.name };
     });
   }
 
+  /** False when there is no such client. */
+  dial(name: string): boolean {
+    const client = this.#clients.get(name);
+    const now = this.#ports.clock.now();
+    if (client) this.#carryOut(client, client.dial(now), now);
+    return client !== undefined;
+  }
+
   /** Whether there was such a session. It ends a moment later, when the peer has confirmed. */
   hangUp(id: number): boolean {
     const now = this.#ports.clock.now();
+    const client = [...this.#clients.values()].find((candidate) => candidate.id === id);
+    if (client) {
+      this.#carryOut(client, client.hangUp(now), now);
+      return true;
+    }
     const effects = this.#server?.hangUp(id, now);
-    if (effects === undefined) return false;
-    this.#carryOut(effects, now);
+    if (effects === undefined || this.#server === undefined) return false;
+    this.#carryOut(this.#server, effects, now);
     return true;
   }
 
@@ -96,7 +148,8 @@ export class VpnService {
     this.#listener?.close();
     this.#listener = undefined;
     const now = this.#ports.clock.now();
-    if (this.#server) this.#carryOut(this.#server.stop(now), now);
+    if (this.#server) this.#carryOut(this.#server, this.#server.stop(now), now);
+    for (const client of this.#clients.values()) this.#carryOut(client, client.hangUp(now), now);
     if (this.#sockets.size > 0)
       await new Promise<void>((resolve) => {
         const limit = this.#ports.timers.after(GOODBYE_MS, resolve);
@@ -106,6 +159,7 @@ export class VpnService {
         };
       });
     for (const socket of this.#sockets.values()) socket.destroy();
+    for (const dial of this.#dials.values()) dial.abort();
     this.#timer?.cancel();
     this.#timer = undefined;
     for (const callId of [...this.#tuns.keys()]) this.#closeTun(callId);
@@ -131,7 +185,8 @@ export class VpnService {
 
   #session(callId: LocalCallId, input: SessionInput): void {
     const now = this.#ports.clock.now();
-    if (this.#server) this.#carryOut(this.#server.session(callId, input, now), now);
+    const owner = this.#owners.get(callId);
+    if (owner) this.#carryOut(owner, owner.session(callId, input, now), now);
   }
 
   #listen(): void {
@@ -147,20 +202,59 @@ export class VpnService {
 
   #accept(socket: ControlSocket): ControlSocketEvents | undefined {
     const now = this.#ports.clock.now();
+    const server = this.#server;
     const connection = ConnectionId(this.#nextConnection++);
-    const effects = this.#server?.accept(connection, socket.local, socket.peer, now);
-    if (effects === undefined) return undefined;
+    const effects = server?.accept(connection, socket.local, socket.peer, now);
+    if (server === undefined || effects === undefined) return undefined;
     this.#sockets.set(connection, socket);
-    this.#carryOut(effects, now);
+    this.#carryOut(server, effects, now);
+    return this.#socketEvents(connection, server, {
+      data: (bytes, at) => server.received(connection, bytes, at),
+      closed: (reason, at) => server.disconnected(connection, reason, at),
+    });
+  }
+
+  #connect(client: PptpClient, connection: ConnectionId): void {
+    const { server } = client.settings;
+    const dial = this.#ports.control.connect(
+      server,
+      PPTP_PORT,
+      (socket) => {
+        const now = this.#ports.clock.now();
+        this.#dials.delete(connection);
+        this.#sockets.set(connection, socket);
+        this.#carryOut(client, client.connected(connection, socket.local, now), now);
+        return this.#socketEvents(connection, client, {
+          data: (bytes, at) => client.received(bytes, at),
+          closed: (reason, at) => client.disconnected(reason, at),
+        });
+      },
+      (error) => {
+        const now = this.#ports.clock.now();
+        this.#dials.delete(connection);
+        this.#carryOut(client, client.connectFailed(connection, error.errno, now), now);
+      },
+    );
+    this.#dials.set(connection, dial);
+  }
+
+  #socketEvents(
+    connection: ConnectionId,
+    owner: Owner,
+    feed: {
+      data(bytes: Buffer, now: Millis): readonly Effect[];
+      closed(reason: string | undefined, now: Millis): readonly Effect[];
+    },
+  ): ControlSocketEvents {
     return {
       data: (bytes) => {
-        const at = this.#ports.clock.now();
-        if (this.#server) this.#carryOut(this.#server.received(connection, bytes, at), at);
+        const now = this.#ports.clock.now();
+        this.#carryOut(owner, feed.data(bytes, now), now);
       },
       closed: (reason) => {
-        const at = this.#ports.clock.now();
+        const now = this.#ports.clock.now();
         this.#sockets.delete(connection);
-        if (this.#server) this.#carryOut(this.#server.disconnected(connection, reason, at), at);
+        this.#carryOut(owner, feed.closed(reason, now), now);
         if (this.#sockets.size === 0) this.#onIdle?.();
       },
     };
@@ -170,26 +264,38 @@ export class VpnService {
     this.#timer = undefined;
     const now = this.#ports.clock.now();
     this.#plane?.tick(now);
-    if (this.#server) this.#carryOut(this.#server.tick(now), now);
+    for (const owner of this.#allOwners()) this.#carryOut(owner, owner.tick(now), now);
+    for (const client of this.#retiring) if (client.status() === undefined) this.#retiring.delete(client);
     this.#settle();
+  }
+
+  *#allOwners(): Generator<Owner> {
+    if (this.#server) yield this.#server;
+    yield* this.#clients.values();
+    yield* this.#retiring;
   }
 
   // --- out ---------------------------------------------------------------------------------------------------------
 
-  #carryOut(effects: readonly Effect[], now: Millis): void {
-    for (const effect of effects) this.#perform(effect, now);
+  #carryOut(owner: Owner, effects: readonly Effect[], now: Millis): void {
+    for (const effect of effects) this.#perform(owner, effect, now);
     this.#settle();
   }
 
-  #perform(effect: Effect, now: Millis): void {
+  #perform(owner: Owner, effect: Effect, now: Millis): void {
     switch (effect.type) {
+      case "connect":
+        if (owner instanceof PptpClient) this.#connect(owner, effect.connection);
+        break;
       case "send-control":
         this.#sockets.get(effect.connection)?.write(effect.bytes);
         break;
       case "close-control":
         this.#sockets.get(effect.connection)?.end();
+        this.#dials.get(effect.connection)?.abort();
         break;
       case "open-call":
+        this.#owners.set(effect.call.callId, owner);
         this.#plane?.open(effect.call, effect.requireEncryption);
         break;
       case "send-frame":
@@ -202,7 +308,7 @@ export class VpnService {
         this.#plane?.flushEncryption(effect.callId);
         break;
       case "network-up":
-        this.#openTun(effect, now);
+        this.#openTun(owner, effect, now);
         break;
       case "network-down":
         this.#closeTun(effect.callId);
@@ -210,6 +316,7 @@ export class VpnService {
       case "close-call":
         this.#closeTun(effect.callId);
         this.#plane?.close(effect.callId);
+        this.#owners.delete(effect.callId);
         break;
       case "log":
         this.#ports.log.write(effect.level, "pptp", effect.text);
@@ -217,7 +324,7 @@ export class VpnService {
     }
   }
 
-  #openTun(up: Extract<Effect, { type: "network-up" }>, now: Millis): void {
+  #openTun(owner: Owner, up: Extract<Effect, { type: "network-up" }>, now: Millis): void {
     const { callId, local, remote, mtu, framing } = up;
     try {
       const tun = this.#ports.net.openTun({ name: this.#freeName(), local, remote, mtu }, () => {
@@ -231,7 +338,7 @@ export class VpnService {
       // Without an interface the session is of no use: it ends, and the peer is told.
       this.#ports.log.write("error", "pptp", `cannot make the tunnel interface: ${String(error)}`);
       const failure = { reason: "administrative" } as const;
-      if (this.#server) this.#carryOut(this.#server.session(callId, { type: "hang-up", failure }, now), now);
+      this.#carryOut(owner, owner.session(callId, { type: "hang-up", failure }, now), now);
     }
   }
 
@@ -249,7 +356,8 @@ export class VpnService {
   /** Everything queued leaves, and the one timer stands at the earliest deadline. */
   #settle(): void {
     this.#plane?.flush();
-    const deadlines = [this.#server?.deadline, this.#plane?.deadline].filter((instant) => instant !== undefined);
+    const owners = [...this.#allOwners()].map((owner) => owner.deadline);
+    const deadlines = [this.#plane?.deadline, ...owners].filter((instant) => instant !== undefined);
     if (deadlines.length === 0) return;
     const at = Math.min(...deadlines) as Millis;
     if (this.#timer !== undefined && this.#timer.at <= at) return; // it will fire early enough, and look again

@@ -22,6 +22,8 @@ export interface CallAddress {
 }
 
 export type Effect =
+  /** As a client: TCP to the server's port 1723. */
+  | { readonly type: "connect"; readonly connection: ConnectionId; readonly peer: Ipv4 }
   | { readonly type: "send-control"; readonly connection: ConnectionId; readonly bytes: Buffer }
   /** FIN, after everything sent before. */
   | { readonly type: "close-control"; readonly connection: ConnectionId }

@@ -2,6 +2,7 @@
 import type { EncryptionPolicy } from "../ppp/ccp.ts";
 import type { AuthMethod } from "../ppp/lcp.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
+import type { DialPolicy } from "./virtual-interface.ts";
 
 export interface ServerSettings {
   readonly enabled: boolean;
@@ -25,4 +26,19 @@ export interface Account {
   readonly enabled: boolean;
   /** Fixed address, outside or inside the pool; undefined takes the next free one. */
   readonly address: Ipv4 | undefined;
+}
+
+export interface ClientSettings {
+  readonly name: string;
+  readonly server: Ipv4;
+  /** As the server knows it, `DOMAIN\user` included. */
+  readonly user: string;
+  readonly password: string;
+  /** Set in place of an expired password (E=648). */
+  readonly newPassword: string | undefined;
+  /** What we are ready to prove ourselves by, best first. */
+  readonly authentication: readonly AuthMethod[];
+  readonly encryption: EncryptionPolicy;
+  readonly mtu: number;
+  readonly dial: DialPolicy;
 }

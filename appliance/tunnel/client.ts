@@ -1,0 +1,297 @@
+/**
+ * One PPTP client: dials a server, keeps the tunnel by its dial policy, and dials again. No IO: effects say what is to
+ * be done.
+ *
+ *   Dial → TCP 1723 → tunnel → call → session → network-up → … → Hang Up or failure → listening
+ */
+
+import { Millis, type Random } from "../ports.ts";
+import { DEFAULT_LINK_TIMES, type LinkSettings } from "../ppp/link.ts";
+import type { CallIds, LocalCallId } from "../pptp/call-id.ts";
+import { formatIpv4, Ipv4 } from "../wire/ipv4.ts";
+import { diagnose, isOrderly, type SessionFailure } from "./diagnosis.ts";
+import type { ConnectionId, Effect } from "./effect.ts";
+import type { Session, SessionInput, SessionOutput, SessionSettings } from "./session.ts";
+import type { ClientSettings } from "./settings.ts";
+import type { SessionStatus, Stage } from "./status.ts";
+import { Tunnel, type TunnelOutput } from "./tunnel.ts";
+import { VirtualInterface } from "./virtual-interface.ts";
+
+/** RFC 2637 §3.1.4 and Windows' dial-out timer ([MS-PTPT] 3.3.2). */
+const CONNECT_MS = 60_000;
+
+type Attempt =
+  | { readonly at: "connecting"; readonly connection: ConnectionId; readonly until: Millis }
+  | { readonly at: "tunnel"; readonly tunnel: Tunnel; session: Session | undefined };
+
+export class PptpClient {
+  readonly settings: ClientSettings;
+  readonly #id: number;
+  readonly #random: Random;
+  readonly #callIds: CallIds;
+  readonly #allocate: () => ConnectionId;
+  readonly #interface: VirtualInterface;
+  #attempt: Attempt | undefined;
+  #stage: Stage | undefined;
+  #lastFailure: SessionFailure | undefined;
+  #network: { readonly local: Ipv4; readonly remote: Ipv4; readonly at: Millis } | undefined;
+  #encryption = "none";
+  #effects: Effect[] = [];
+
+  /** `id` names it in `show vpn`; `allocate` yields the connection ids of this process. */
+  constructor(id: number, settings: ClientSettings, random: Random, callIds: CallIds, allocate: () => ConnectionId) {
+    this.#id = id;
+    this.settings = settings;
+    this.#random = random;
+    this.#callIds = callIds;
+    this.#allocate = allocate;
+    this.#interface = new VirtualInterface(settings.dial, random);
+  }
+
+  get deadline(): Millis | undefined {
+    const attempt = this.#attempt?.at === "connecting" ? this.#attempt.until : this.#attempt?.tunnel.deadline;
+    const set = [this.#interface.deadline, attempt].filter((instant) => instant !== undefined);
+    return set.length === 0 ? undefined : Millis(Math.min(...set));
+  }
+  get id(): number {
+    return this.#id;
+  }
+  get lastFailure(): SessionFailure | undefined {
+    return this.#lastFailure;
+  }
+
+  status(): Omit<SessionStatus, "traffic" | "interfaceName"> | undefined {
+    if (this.#attempt === undefined) return undefined;
+    const session = this.#attempt.at === "tunnel" ? this.#attempt.session : undefined;
+    return {
+      id: this.#id,
+      callId: session?.callId ?? 0,
+      role: "client",
+      state: this.#network === undefined ? "connecting" : "connected",
+      stage: session?.stage ?? this.#stage ?? "tcp-connected",
+      user: this.settings.user,
+      peer: this.settings.server,
+      address: this.#network?.remote,
+      authentication: undefined,
+      encryption: this.#encryption,
+      connectedAt: this.#network?.at,
+    };
+  }
+
+  // --- what the administrator and the traffic want ------------------------------------------------------------------
+
+  start(now: Millis): readonly Effect[] {
+    return this.#collect(() => {
+      if (this.#interface.start()) this.#dial(now);
+    });
+  }
+
+  dial(now: Millis): readonly Effect[] {
+    return this.#collect(() => {
+      if (this.#interface.dial()) this.#dial(now);
+    });
+  }
+
+  hangUp(now: Millis): readonly Effect[] {
+    return this.#collect(() => {
+      if (this.#interface.hangUp()) this.#hangUp(now);
+    });
+  }
+
+  /** A packet for the tunnel came along. */
+  packet(now: Millis): readonly Effect[] {
+    return this.#collect(() => {
+      if (this.#interface.packet(now)) this.#dial(now);
+    });
+  }
+
+  traffic(now: Millis): void {
+    this.#interface.traffic(now);
+  }
+
+  // --- what the network says ---------------------------------------------------------------------------------------
+
+  connected(connection: ConnectionId, local: Ipv4, now: Millis): readonly Effect[] {
+    return this.#collect(() => {
+      if (this.#attempt?.at !== "connecting" || this.#attempt.connection !== connection) return;
+      const ends = { connection, role: "client", local, peer: this.settings.server } as const;
+      // Nobody calls a client: an Incoming-Call-Request gets a refusal.
+      const tunnel = new Tunnel(ends, { acceptCall: () => undefined }, this.#random, this.#callIds, now);
+      this.#attempt = { at: "tunnel", tunnel, session: undefined };
+      this.#stage = "tcp-connected";
+      this.#take(tunnel.open(now), now);
+    });
+  }
+
+  connectFailed(connection: ConnectionId, text: string, now: Millis): readonly Effect[] {
+    return this.#collect(() => {
+      if (this.#attempt?.at === "connecting" && this.#attempt.connection === connection)
+        this.#ended({ reason: "unreachable", text }, now);
+    });
+  }
+
+  received(bytes: Buffer, now: Millis): readonly Effect[] {
+    return this.#withTunnel((tunnel) => tunnel.receive(bytes, now), now);
+  }
+
+  disconnected(reason: string | undefined, now: Millis): readonly Effect[] {
+    return this.#withTunnel((tunnel) => tunnel.disconnected(reason, now), now);
+  }
+
+  session(callId: LocalCallId, input: SessionInput, now: Millis): readonly Effect[] {
+    return this.#withTunnel((tunnel) => tunnel.session(callId, input, now), now);
+  }
+
+  tick(now: Millis): readonly Effect[] {
+    return this.#collect(() => {
+      if (this.#attempt?.at === "connecting" && now >= this.#attempt.until) {
+        this.#effects.push({ type: "close-control", connection: this.#attempt.connection });
+        this.#ended({ reason: "unreachable", text: "no answer" }, now);
+      }
+      if (this.#attempt?.at === "tunnel") this.#take(this.#attempt.tunnel.tick(now), now);
+      const due = this.#interface.tick(now);
+      if (due === "dial") this.#dial(now);
+      if (due === "hang-up") this.#hangUp(now);
+    });
+  }
+
+  #withTunnel(run: (tunnel: Tunnel) => readonly TunnelOutput[], now: Millis): readonly Effect[] {
+    return this.#collect(() => {
+      if (this.#attempt?.at === "tunnel") this.#take(run(this.#attempt.tunnel), now);
+    });
+  }
+
+  #collect(run: () => void): readonly Effect[] {
+    this.#effects = [];
+    run();
+    return this.#effects;
+  }
+
+  // --- the attempt -------------------------------------------------------------------------------------------------
+
+  #dial(now: Millis): void {
+    if (this.#attempt !== undefined) return;
+    const connection = this.#allocate();
+    this.#attempt = { at: "connecting", connection, until: Millis(now + CONNECT_MS) };
+    this.#stage = undefined;
+    this.#effects.push({ type: "connect", connection, peer: this.settings.server });
+    this.#log("info", `dialing ${formatIpv4(this.settings.server)}`);
+  }
+
+  #hangUp(now: Millis): void {
+    const attempt = this.#attempt;
+    if (attempt?.at === "connecting") {
+      this.#effects.push({ type: "close-control", connection: attempt.connection });
+      this.#ended({ reason: "administrative" }, now);
+    } else if (attempt?.session) {
+      const input: SessionInput = { type: "hang-up", failure: { reason: "administrative" } };
+      this.#take(attempt.tunnel.session(attempt.session.callId, input, now), now);
+    } else if (attempt) this.#take(attempt.tunnel.stop(now), now);
+  }
+
+  #take(outputs: readonly TunnelOutput[], now: Millis): void {
+    for (const output of outputs) {
+      const attempt = this.#attempt;
+      if (output.type === "effect") this.#effects.push(output.effect);
+      if (attempt?.at !== "tunnel") continue;
+      switch (output.type) {
+        case "effect":
+          break;
+        case "control-established":
+          this.#stage = "control-established";
+          this.#take(attempt.tunnel.placeCall(this.#sessionSettings(), Buffer.alloc(0), now), now);
+          break;
+        case "session-started":
+          attempt.session = output.session;
+          break;
+        case "session-output":
+          this.#sessionOutput(attempt.tunnel, output.session, output.output, now);
+          break;
+        case "session-ended":
+        case "call-failed":
+          // The connection has served its only call: Call-Clear came first, Stop-Control-Connection follows.
+          this.#failure ??= output.failure;
+          this.#stage = output.type === "session-ended" ? output.session.stage : this.#stage;
+          attempt.session = undefined;
+          this.#network = undefined;
+          this.#take(attempt.tunnel.stop(now), now);
+          break;
+        case "closed":
+          this.#ended(this.#failure ?? output.failure, now);
+          break;
+      }
+    }
+  }
+
+  /** Why the session ended, until the control connection has closed too. */
+  #failure: SessionFailure | undefined;
+
+  #sessionOutput(tunnel: Tunnel, session: Session, output: SessionOutput, now: Millis): void {
+    switch (output.type) {
+      case "authenticated": {
+        const forbidden = [this.settings.server];
+        const ask = ["primary-dns", "secondary-dns"] as const;
+        const ipcp = { local: Ipv4(0), remote: undefined, dns: [], wins: [], ask, forbidden };
+        this.#take(tunnel.session(session.callId, { type: "network", ipcp }, now), now);
+        break;
+      }
+      case "encrypt": {
+        const { strength, stateless } = output.send.agreement;
+        this.#encryption = `MPPE-${strength} ${stateless ? "stateless" : "stateful"}`;
+        break;
+      }
+      case "network-up":
+        this.#network = { local: output.local, remote: output.remote, at: now };
+        this.#interface.connected(now);
+        this.#log("info", `connected as ${formatIpv4(output.local)}, encryption ${this.#encryption}`);
+        break;
+      case "network-down":
+        this.#network = undefined;
+        break;
+      default:
+        break;
+    }
+  }
+
+  #ended(failure: SessionFailure, now: Millis): void {
+    const stage = this.#stage ?? "tcp-connected";
+    this.#attempt = undefined;
+    this.#failure = undefined;
+    this.#network = undefined;
+    this.#encryption = "none";
+    this.#lastFailure = failure;
+    this.#interface.ended(now);
+    const { what, windowsError, advice } = diagnose(failure, stage);
+    if (isOrderly(failure)) this.#log("info", what);
+    else {
+      const code = windowsError === undefined ? "" : `; a Windows client would show error ${windowsError}`;
+      this.#log("warning", `failed after stage ${stage}: ${what}${code}${advice === "" ? "" : `; ${advice}`}`);
+    }
+  }
+
+  #sessionSettings(): SessionSettings {
+    const { user, password, newPassword, authentication, encryption, mtu } = this.settings;
+    const link: LinkSettings = {
+      ...DEFAULT_LINK_TIMES,
+      lcp: {
+        mru: mtu,
+        demandAuth: [], // ppp #335: a server has no account with us
+        offerAuth: authentication,
+        compressHeaders: true,
+        callback: "refuse",
+        requestCallback: false,
+      },
+      name: user,
+      authRetries: 0,
+      credentials: newPassword === undefined ? { user, password } : { user, password, newPassword },
+      encryption,
+      ipv6: "refuse",
+      identifications: [],
+    };
+    return { link, mtu, holdLcpMs: 0 };
+  }
+
+  #log(level: "info" | "warning", text: string): void {
+    this.#effects.push({ type: "log", level, text: `client ${this.settings.name}: ${text}` });
+  }
+}
