@@ -64,8 +64,8 @@ export class Apt {
     const source = (address: string, suites: string): string =>
       `Types: deb\nURIs: ${address}\nSuites: ${suites}\nComponents: main\nArchitectures: ${architecture}\nSigned-By: ${KEYRING}\n`;
     const sources = [source(mirror.main, `${suite} ${suite}-updates`), source(mirror.security, `${suite}-security`)];
-    await writeFile(join(folder, "etc/sources.list.d/debian.sources"), sources.join("\n"));
-    await writeFile(join(folder, "apt.conf"), await configuration(folder, architecture));
+    await writeChanged(join(folder, "etc/sources.list.d/debian.sources"), sources.join("\n"));
+    await writeChanged(join(folder, "apt.conf"), await configuration(folder, architecture));
     const apt = new Apt(folder);
     await apt.#run("apt-get", ["-q", "update"]);
     return apt;
@@ -155,6 +155,11 @@ export function parseControl(text: string): Map<string, string> {
     if (field?.[1] !== undefined && field[2] !== undefined) fields.set(field[1], field[2]);
   }
   return fields;
+}
+
+/** Leaves an equal file alone: another process' apt may be reading it. */
+async function writeChanged(file: string, text: string): Promise<void> {
+  if (!existsSync(file) || (await readFile(file, "utf8")) !== text) await writeFile(file, text);
 }
 
 async function configuration(folder: string, architecture: string): Promise<string> {

@@ -13,6 +13,7 @@ import { boardNamed } from "./boards/boards.ts";
 import { APPLIANCE, type AppSources, type CompiledApp, compile } from "./compile.ts";
 import { contentKey } from "./content-key.ts";
 import { toolVersion } from "./host-tool.ts";
+import { inTurn } from "./in-turn.ts";
 import { Kernel } from "./kernel.ts";
 import { describeBytes, MANIFEST_NAME, type Manifest, readCommit, readManifest } from "./manifest.ts";
 import { fillFolder } from "./output-folder.ts";
@@ -73,8 +74,8 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   const folder = request.folder ?? join(imageFolder, inputs.board.name);
   const key = keyOf(inputs);
   const kernel = await Kernel.of(inputs.board.machine, inputs.prepared);
-  const fresh = (await readManifest(folder))?.key !== key;
-  if (fresh) {
+  const fresh = await inTurn(folder, async () => {
+    if ((await readManifest(folder))?.key === key) return false;
     const trees = await assemble(inputs, key, kernel, onProgress);
     await inStep(
       onProgress,
@@ -85,7 +86,8 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
           .map(([name, { size }]) => `${name} ${formatSize(size)}`)
           .join(", "),
     );
-  }
+    return true;
+  });
   return {
     board: inputs.board,
     kernel: await kernel.directBootFile(),

@@ -4,13 +4,15 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, readFile, rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { build } from "esbuild";
 import { include_dir as nodeApiHeaders } from "node-api-headers";
 import { contentKey } from "./content-key.ts";
 import { ImageError } from "./failure.ts";
 import { runTool, toolVersion } from "./host-tool.ts";
+import { inTurn } from "./in-turn.ts";
+import { fillFolder } from "./output-folder.ts";
 import { cacheFolder, nativeFolder, projectRoot } from "./project.ts";
 
 /** Where an app's sources are, absolute. */
@@ -80,13 +82,15 @@ async function compileAddon(folder: string): Promise<string> {
       .map((name) => readFileSync(join(nodeApiHeaders, name))),
     ...names.flatMap((name) => [name, readFileSync(join(folder, name))]),
   ]);
-  const file = join(cacheFolder, "addons", `${key}.node`);
-  if (existsSync(file)) return file;
-  await mkdir(dirname(file), { recursive: true });
-  const partial = `${file}.new-${process.pid}`;
-  // Relative source names keep the path of this checkout out of the result.
-  await runTool("gcc", [...ADDON_FLAGS, `-I${nodeApiHeaders}`, ...sources, "-o", partial], { cwd: folder });
-  await rename(partial, file);
+  const file = join(cacheFolder, "addons", key, "culvert.node");
+  await inTurn(file, async () => {
+    if (existsSync(file)) return;
+    await fillFolder(dirname(file), async (partial) => {
+      // Relative source names keep the path of this checkout out of the result.
+      const output = join(partial, basename(file));
+      await runTool("gcc", [...ADDON_FLAGS, `-I${nodeApiHeaders}`, ...sources, "-o", output], { cwd: folder });
+    });
+  });
   return file;
 }
 

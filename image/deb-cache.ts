@@ -16,11 +16,11 @@ export class DebCache {
   }
 
   has(entry: LockedPackage): boolean {
-    return existsSync(this.unpackedFolder(entry)) || existsSync(this.#deb(entry));
+    return this.isUnpacked(entry) || existsSync(this.#deb(entry));
   }
 
-  unpackedFolder(entry: LockedPackage): string {
-    return join(this.#folder, "unpacked", entry.sha256);
+  isUnpacked(entry: LockedPackage): boolean {
+    return existsSync(this.#unpackedFolder(entry));
   }
 
   /** A fresh folder on the same file system, so that what is finished in it can be renamed into place. */
@@ -50,7 +50,7 @@ export class DebCache {
 
   /** Unpacks a package unless that was done before. Maintainer scripts are never run. */
   async unpack(entry: LockedPackage): Promise<string> {
-    const final = this.unpackedFolder(entry);
+    const final = this.#unpackedFolder(entry);
     if (existsSync(final)) return final;
     await mkdir(join(this.#folder, "unpacked"), { recursive: true });
     const partial = await this.scratch();
@@ -63,6 +63,10 @@ export class DebCache {
       if (!existsSync(final)) throw error;
     }
     return final;
+  }
+
+  #unpackedFolder(entry: LockedPackage): string {
+    return join(this.#folder, "unpacked", entry.sha256);
   }
 
   #deb(entry: LockedPackage): string {

@@ -13,6 +13,7 @@ import { addBusybox } from "./busybox.ts";
 import { contentKey } from "./content-key.ts";
 import { elfClosure } from "./elf-closure.ts";
 import { ImageError } from "./failure.ts";
+import { inTurn } from "./in-turn.ts";
 import { Kernel } from "./kernel.ts";
 import { moduleClosure } from "./kernel-modules.ts";
 import { fillFolder } from "./output-folder.ts";
@@ -68,8 +69,9 @@ const FORMAT = "guest-3";
 
 /** Builds a guest or finds it built. Throws an ImageError for a name, file, library or module that does not exist. */
 export async function buildGuest(spec: GuestSpec, progress: Progress, machine: Machine = AMD64): Promise<BuiltGuest> {
-  if (!/^[a-z0-9-]+$/.test(spec.name))
+  if (!/^[a-z0-9-]+$/.test(spec.name)) {
     throw new ImageError(`guest name "${spec.name}": use small letters, digits and -`);
+  }
   const names = [...new Set([machine.kernelPackage, "busybox-static", ...spec.packages])];
   const prepared = await prepare({ architecture: machine.architecture, names, locked: false }, progress);
   const key = keyOf(spec, machine, prepared);
@@ -81,17 +83,19 @@ export async function buildGuest(spec: GuestSpec, progress: Progress, machine: M
     key,
     unlocked: prepared.unlocked,
   };
-  if (existsSync(folder)) return guest;
-  await inStep(
-    progress,
-    `guest ${spec.name}`,
-    async () => {
-      const initrd = packInitramfs(guestTree(spec, machine, prepared, kernel), prepared.epoch);
-      await fillFolder(folder, (partial) => writeFile(join(partial, "initrd.gz"), initrd));
-      return initrd.length;
-    },
-    (size) => `initrd ${formatSize(size)}`,
-  );
+  await inTurn(folder, async () => {
+    if (existsSync(folder)) return;
+    await inStep(
+      progress,
+      `guest ${spec.name}`,
+      async () => {
+        const initrd = packInitramfs(guestTree(spec, machine, prepared, kernel), prepared.epoch);
+        await fillFolder(folder, (partial) => writeFile(join(partial, "initrd.gz"), initrd));
+        return initrd.length;
+      },
+      (size) => `initrd ${formatSize(size)}`,
+    );
+  });
   return guest;
 }
 

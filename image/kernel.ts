@@ -1,10 +1,11 @@
 /** The kernel of an image or guest: its bzImage and the modules taken from its package. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Machine } from "./boards/board.ts";
 import { plainKernel } from "./bzimage.ts";
 import { ImageError } from "./failure.ts";
+import { inTurn } from "./in-turn.ts";
 import { type KernelModule, type ModuleIndex, modprobeTables, readModuleIndex } from "./kernel-modules.ts";
 import { fillFolder } from "./output-folder.ts";
 import type { Prepared, PreparedPackage } from "./prepare.ts";
@@ -29,24 +30,26 @@ export class Kernel {
   static async of(machine: Machine, prepared: Prepared): Promise<Kernel> {
     const kernelPackage = prepared.packages.find((each) => each.name === machine.kernelPackage);
     if (!kernelPackage) throw new ImageError(`${machine.kernelPackage} is not among the prepared packages`);
-    const cached = join(cacheFolder, "modules", `${kernelPackage.sha256}-${INDEX_FORMAT}.json`);
-    if (existsSync(cached)) return new Kernel(kernelPackage, JSON.parse(await readFile(cached, "utf8")));
-    const index = readModuleIndex(kernelPackage.folder);
-    await mkdir(join(cacheFolder, "modules"), { recursive: true });
-    await writeFile(`${cached}.new`, JSON.stringify(index));
-    await rename(`${cached}.new`, cached);
-    return new Kernel(kernelPackage, index);
+    const cached = join(cacheFolder, "modules", `${kernelPackage.sha256}-${INDEX_FORMAT}`, "index.json");
+    await inTurn(cached, async () => {
+      if (existsSync(cached)) return;
+      const index = JSON.stringify(readModuleIndex(kernelPackage.folder));
+      await fillFolder(dirname(cached), (partial) => writeFile(join(partial, basename(cached)), index));
+    });
+    return new Kernel(kernelPackage, JSON.parse(await readFile(cached, "utf8")));
   }
 
   /** The file that QEMU's -kernel takes: the plain kernel, made once per kernel package. */
   async directBootFile(): Promise<string> {
     const file = join(cacheFolder, "kernels", this.#sha256, "vmlinux");
-    if (existsSync(file)) return file;
-    const boot = join(this.#folder, "boot");
-    const name = readdirSync(boot).find((each) => each.startsWith("vmlinuz-"));
-    if (name === undefined) throw new ImageError(`${boot} holds no vmlinuz: the kernel package is not one`);
-    const kernel = await plainKernel(readFileSync(join(boot, name)));
-    await fillFolder(dirname(file), (partial) => writeFile(join(partial, basename(file)), kernel));
+    await inTurn(file, async () => {
+      if (existsSync(file)) return;
+      const boot = join(this.#folder, "boot");
+      const name = readdirSync(boot).find((each) => each.startsWith("vmlinuz-"));
+      if (name === undefined) throw new ImageError(`${boot} holds no vmlinuz: the kernel package is not one`);
+      const kernel = await plainKernel(readFileSync(join(boot, name)));
+      await fillFolder(dirname(file), (partial) => writeFile(join(partial, basename(file)), kernel));
+    });
     return file;
   }
 

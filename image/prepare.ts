@@ -12,6 +12,7 @@ import process from "node:process";
 import { Apt, chooseMirror, hostSourceLists } from "./apt.ts";
 import { DebCache } from "./deb-cache.ts";
 import { ImageError } from "./failure.ts";
+import { inTurn } from "./in-turn.ts";
 import { emitLock, type Lock, type LockedPackage, parseLock } from "./lock.ts";
 import { formatSize, inStep, type Progress } from "./progress.ts";
 import { cacheFolder, lockFile } from "./project.ts";
@@ -41,21 +42,29 @@ export interface PrepareRequest {
 export async function prepare(request: PrepareRequest, progress: Progress): Promise<Prepared> {
   const lock = await readLock();
   const pinned = request.names.map((name) => entryOf(lock, name, request.architecture));
-  const cache = new DebCache(cacheFolder);
-  const replaced = await inStep(
+  const { packages, unlocked } = await inStep(
     progress,
     "packages",
-    () => fetchMissing(lock.suite, pinned, request, cache, progress),
-    () => `${pinned.length} packages, ${formatSize(pinned.reduce((sum, entry) => sum + entry.size, 0))}`,
+    () => inTurn("packages", () => fetchAndUnpack(lock.suite, pinned, request, progress)),
+    ({ packages: all }) => `${all.length} packages, ${formatSize(all.reduce((sum, entry) => sum + entry.size, 0))}`,
   );
-  const chosen = pinned.map((entry) => replaced.get(entry.sha256) ?? entry);
-  const packages = await inStep(
-    progress,
-    "unpack",
-    () => unpackAll(chosen, cache, progress),
-    () => `${chosen.length} packages`,
-  );
-  return { packages, unlocked: replaced.size > 0, epoch: Date.parse(lock.date) / 1000 };
+  return { packages, unlocked, epoch: Date.parse(lock.date) / 1000 };
+}
+
+async function fetchAndUnpack(
+  suite: string,
+  pinned: readonly LockedPackage[],
+  request: PrepareRequest,
+  progress: Progress,
+): Promise<Pick<Prepared, "packages" | "unlocked">> {
+  const cache = new DebCache(cacheFolder);
+  const replaced = await fetchMissing(suite, pinned, request, cache, progress);
+  const packages: PreparedPackage[] = [];
+  for (const entry of pinned.map((each) => replaced.get(each.sha256) ?? each)) {
+    if (!cache.isUnpacked(entry)) progress({ kind: "detail", step: "packages", text: `unpacking ${entry.package}` });
+    packages.push({ ...entry, folder: await cache.unpack(entry) });
+  }
+  return { packages, unlocked: replaced.size > 0 };
 }
 
 /** Rewrites the lock with the mirror's current versions of what it lists plus `extra` names. Returns the changes as text. */
@@ -125,19 +134,6 @@ async function fetchMissing(
     if (newer) progress({ kind: "note", text: `unlocked: ${entry.name} ${entry.version} -> ${newer.version}` });
   }
   return replaced;
-}
-
-async function unpackAll(
-  chosen: readonly LockedPackage[],
-  cache: DebCache,
-  progress: Progress,
-): Promise<PreparedPackage[]> {
-  const packages: PreparedPackage[] = [];
-  for (const entry of chosen) {
-    progress({ kind: "detail", step: "unpack", text: entry.package });
-    packages.push({ ...entry, folder: await cache.unpack(entry) });
-  }
-  return packages;
 }
 
 async function download(

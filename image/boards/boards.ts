@@ -3,7 +3,7 @@ import { ImageError } from "../failure.ts";
 import type { Board } from "./board.ts";
 import { X86_64 } from "./x86-64.ts";
 
-const BOARDS: readonly Board[] = [X86_64];
+export const BOARDS: readonly Board[] = [X86_64];
 
 /** Throws an ImageError that lists the boards when there is no such board. */
 export function boardNamed(name: string): Board {

@@ -1,0 +1,115 @@
+/** `culvert image ...`: builds images, refreshes the package lock, tells what a built image is made of. */
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { BOARDS, boardNamed } from "./boards/boards.ts";
+import { buildImage } from "./build.ts";
+import { ImageError } from "./failure.ts";
+import { readManifest } from "./manifest.ts";
+import { refreshLock } from "./prepare.ts";
+import { formatSize } from "./progress.ts";
+import { imageFolder } from "./project.ts";
+import { StepPrinter } from "./step-printer.ts";
+
+const HELP = `culvert image: builds firmware images
+
+  culvert image build [--board NAME]     build an image into .culvert/images/NAME (board x86_64)
+                      [--locked]         fail when the Debian mirror no longer has a locked package version
+  culvert image lock [PACKAGE ...]       lock the mirror's current package versions, and PACKAGEs too
+  culvert image inspect [--board NAME]   what the built image is made of
+  culvert image help                     this text
+
+CULVERT_DEBIAN_MIRROR=http://MIRROR/debian overrides the Debian archive that the host's apt uses.
+Exit status: 0 done, 1 it failed, 2 the command line is wrong.`;
+
+const DEFAULT_BOARD = "x86_64";
+
+/** Runs one command line, without the words `culvert image`, and returns its exit status. */
+export async function runImageCommand(argv: readonly string[]): Promise<number> {
+  const [verb, ...rest] = argv;
+  const parsed = parse(rest);
+  if ("mistake" in parsed) return usage(`image ${verb ?? ""}: ${parsed.mistake}`);
+  const { board = DEFAULT_BOARD, locked = false, names } = parsed;
+  if (!BOARDS.some((each) => each.name === board)) {
+    return usage(`no board '${board}'; there is ${BOARDS.map((each) => each.name).join(", ")}`);
+  }
+  if (verb !== "lock" && names.length > 0) return usage(`image ${verb ?? ""}: '${names[0]}' is one word too many`);
+  if (verb !== "build" && locked) return usage(`image ${verb ?? ""}: --locked belongs to image build`);
+  try {
+    switch (verb) {
+      case undefined:
+      case "help":
+        console.log(HELP);
+        return 0;
+      case "build":
+        return await build(board, locked);
+      case "lock":
+        return await lock(board, names);
+      case "inspect":
+        return await inspect(board);
+      default:
+        return usage(`'image ${verb}' is not a command; there are image build, image lock, image inspect, image help`);
+    }
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    console.error(`culvert: ${error.message}`);
+    return 1;
+  }
+}
+
+async function build(board: string, locked: boolean): Promise<number> {
+  const printer = new StepPrinter(process.stderr, () => performance.now());
+  const image = await buildImage({ board, locked, onProgress: (event) => printer.print(event) });
+  console.log(image.fresh ? `built ${image.root}` : `${image.root} is up to date`);
+  if (image.unlocked) console.log("unlocked: not all packages are the ones in image/packages.lock.json");
+  return 0;
+}
+
+async function lock(board: string, extra: readonly string[]): Promise<number> {
+  const { machine, packages } = boardNamed(board);
+  const wanted = [machine.kernelPackage, ...packages, ...extra];
+  const changes = await refreshLock(machine.architecture, wanted, new Date());
+  console.log(changes.length === 0 ? "the lock is up to date" : changes.join("\n"));
+  return 0;
+}
+
+async function inspect(board: string): Promise<number> {
+  const folder = join(imageFolder, board);
+  const manifest = await readManifest(folder);
+  if (!manifest) throw new ImageError(`${folder} holds no image: run \`culvert image build --board ${board}\``);
+  const sized = [...Object.entries(manifest.files), ...Object.entries(manifest.app)];
+  console.log(`board    ${manifest.board}
+version  ${manifest.version}, key ${manifest.key.slice(0, 12)}${manifest.unlocked ? ", UNLOCKED packages" : ""}
+commit   ${manifest.commit ?? "not built from git"}
+dated    ${new Date(manifest.epoch * 1000).toISOString()}
+tools    ${Object.values(manifest.tools).join(", ")}`);
+  for (const [name, { size, sha256 }] of sized)
+    console.log(`${name.padEnd(13)} ${formatSize(size).padStart(8)}  ${sha256}`);
+  console.log(`${manifest.packages.length} packages:`);
+  for (const each of manifest.packages) console.log(`  ${each.package} ${each.version}`);
+  return 0;
+}
+
+type Parsed =
+  | { readonly board?: string; readonly locked?: boolean; readonly names: readonly string[] }
+  | { readonly mistake: string };
+
+function parse(argv: readonly string[]): Parsed {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      options: { board: { type: "string" }, locked: { type: "boolean" } },
+      allowPositionals: true,
+    });
+    return { ...values, names: positionals };
+  } catch (error) {
+    // parseArgs says what is wrong in its first sentence and how to escape dashes in the others.
+    const [what = ""] = (error instanceof Error ? error.message : String(error)).split(/[.\n]/);
+    return { mistake: `${what}; there are --board NAME and, for image build, --locked` };
+  }
+}
+
+function usage(problem: string): number {
+  console.error(`culvert: ${problem}`);
+  return 2;
+}
