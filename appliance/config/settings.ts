@@ -1,6 +1,6 @@
 /** The configuration as the values that the services work with. */
 import type { Ipv4Prefix } from "../ports.ts";
-import type { Account, ServerSettings } from "../tunnel/settings.ts";
+import type { Account, ClientSettings, ServerSettings } from "../tunnel/settings.ts";
 import { Ipv4, parseIpv4 } from "../wire/ipv4.ts";
 import { type Config, entriesOf, type Path, valueAt } from "./config.ts";
 import { parsePrefix } from "./value.ts";
@@ -21,6 +21,7 @@ export interface NetworkSettings {
 export interface VpnSettings {
   readonly server: ServerSettings;
   readonly accounts: readonly Account[];
+  readonly clients: readonly ClientSettings[];
 }
 
 export function systemName(config: Config): string {
@@ -60,6 +61,7 @@ export function vpnSettings(config: Config): VpnSettings {
       },
     },
     accounts: entriesOf(config, "vpn account").map((user) => account(config, user)),
+    clients: [],
   };
 }
 

@@ -1,0 +1,129 @@
+/** What each command does, once it is understood. */
+
+import { locate } from "../config/config.ts";
+import { toLines } from "../config/diff.ts";
+import type { Appliance } from "../service/appliance.ts";
+import type { Committed, Edit, Refusal } from "../service/edit.ts";
+import type { CommandName } from "./grammar.ts";
+import { interfaceLines, logLines, problemLines, sessionLines, wrap } from "./output.ts";
+
+/** What a login remembers between commands. */
+export interface Shell {
+  /** Lines on the screen; 0 never stops. */
+  length: number;
+  /** Present in configure mode. */
+  edit: Edit | undefined;
+}
+
+export type CommandOutcome =
+  | { readonly result: "show"; readonly lines: readonly string[] }
+  /** `at`: which of the words behind the command is wrong; undefined when it is none of them. */
+  | { readonly result: "refuse"; readonly at: number | undefined; readonly problem: string; readonly hint: string }
+  | { readonly result: "log-out" };
+
+export interface Call {
+  readonly command: CommandName;
+  readonly number: number | undefined;
+  readonly words: readonly string[];
+}
+
+const DEFAULT_LOG_LINES = 100;
+
+const show = (...lines: readonly string[]): CommandOutcome => ({ result: "show", lines });
+const refuse = (problem: string, hint: string): CommandOutcome => ({ result: "refuse", at: undefined, problem, hint });
+
+export function runCommand(call: Call, appliance: Appliance, shell: Shell): CommandOutcome {
+  return shell.edit === undefined ? operate(call, appliance, shell) : configure(call, shell.edit, shell);
+}
+
+function operate({ command, number }: Call, appliance: Appliance, shell: Shell): CommandOutcome {
+  switch (command) {
+    case "configure":
+      shell.edit = appliance.beginEdit();
+      return show();
+    case "show-vpn":
+      return show(...sessionLines(appliance.sessions()));
+    case "show-log":
+      return show(...logLines(appliance.lastLog(number ?? DEFAULT_LOG_LINES)));
+    case "show-configuration":
+      return show(...listing(toLines(appliance.running, "hide")));
+    case "show-interfaces":
+      return show(...interfaceLines(appliance.interfaces()));
+    case "show-version":
+      return show(`Culvert ${appliance.version}`);
+    case "vpn-hangup":
+      if (appliance.hangUp(number ?? 0)) return show(`Session ${number} is being ended.`);
+      return { result: "refuse", at: 0, problem: `there is no session ${number}`, hint: "show vpn lists the sessions" };
+    case "terminal-length":
+      shell.length = number ?? 0;
+      return show();
+    case "reboot":
+      appliance.reboot();
+      return show("Restarting.");
+    case "poweroff":
+      appliance.powerOff();
+      return show("Switching off.");
+    default:
+      return { result: "log-out" };
+  }
+}
+
+function configure({ command, number, words }: Call, edit: Edit, shell: Shell): CommandOutcome {
+  switch (command) {
+    case "set":
+      return afterChange(edit.set(words));
+    case "delete":
+      return afterChange(edit.delete(words));
+    case "show":
+      return showPart(edit, words);
+    case "compare":
+      return show(...(edit.changed ? edit.compare() : ["No changes."]));
+    case "commit":
+      return show(...committedLines(edit.commit()));
+    case "rollback":
+      if (!edit.rollback(number ?? 1))
+        return refuse("there is no commit that far back", "rollback 0 is the running one");
+      return show(...(edit.changed ? [...edit.compare(), "commit puts this in force."] : ["No changes."]));
+    case "discard":
+      edit.discard();
+      return show();
+    default:
+      if (edit.changed) return refuse("there are uncommitted changes", "commit them, or discard them");
+      shell.edit = undefined;
+      return show();
+  }
+}
+
+function afterChange(refusal: Refusal | undefined): CommandOutcome {
+  return refusal === undefined ? show() : { ...refusal, result: "refuse" };
+}
+
+function showPart(edit: Edit, words: readonly string[]): CommandOutcome {
+  const located = locate(words);
+  if (located.at === "nowhere")
+    return { result: "refuse", at: located.index, problem: located.problem, hint: "? lists what there is" };
+  return show(...listing(toLines(edit.candidate, "hide", located.path)));
+}
+
+function listing(lines: readonly string[]): readonly string[] {
+  return lines.length > 0 ? lines : ["Nothing is set."];
+}
+
+function committedLines(committed: Committed): readonly string[] {
+  switch (committed.result) {
+    case "unchanged":
+      return ["No changes."];
+    case "overtaken":
+      return ["% Not committed: somebody else has committed since you began.", "  discard shows you the new state."];
+    case "refused":
+      return problemLines(committed.problems);
+    case "not-stored":
+      return [`% Not committed: ${committed.reason}`];
+    case "committed":
+      return [
+        ...committed.warnings.flatMap((warning) => wrap(`Warning: ${warning}`, "")),
+        ...committed.failures.map((failure) => `% Stored, but not in force: ${failure}`),
+        "Committed.",
+      ];
+  }
+}

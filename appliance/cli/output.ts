@@ -1,0 +1,115 @@
+/** Values as lines of text, at most 80 columns wide except for the log, whose lines the terminal may wrap. */
+import type { Problem } from "../config/validate.ts";
+import type { InterfaceView, SessionView } from "../service/appliance.ts";
+import type { JournalLine } from "../service/journal.ts";
+import type { Candidate } from "./grammar.ts";
+
+export const WIDTH = 80;
+
+/** Columns two blanks apart, each as wide as its longest cell; a missing value is a hyphen. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  return [head, ...rows].map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** One row per session, and below it how it is protected and what went through it. */
+export function sessionLines(sessions: readonly SessionView[]): readonly string[] {
+  if (sessions.length === 0) return ["No sessions."];
+  const rows = sessions.map((session) => [
+    String(session.id),
+    session.role,
+    cut(session.user ?? "-", 16),
+    session.peer,
+    session.address ?? "-",
+    session.state,
+    session.connectedForMs === undefined ? "-" : duration(session.connectedForMs),
+  ]);
+  const [head = "", ...lines] = table(["ID", "Role", "User", "Peer", "Address", "State", "Up"], rows);
+  return [head, ...lines.flatMap((line, i) => [line, ...sessionDetails(sessions[i])])];
+}
+
+function sessionDetails(session: SessionView | undefined): readonly string[] {
+  if (session === undefined) return [];
+  if (session.state === "connecting") return [`    last completed stage: ${session.stage}`];
+  const { receivedPackets, receivedBytes, sentPackets, sentBytes, dropped } = session.traffic;
+  const losses = Object.entries(dropped).filter(([, count]) => count > 0);
+  return [
+    `    ${session.interfaceName ?? "-"}, ${session.authentication ?? "no authentication"}, encryption ${session.encryption}`,
+    `    in ${receivedPackets} packets ${bytes(receivedBytes)}, out ${sentPackets} packets ${bytes(sentBytes)}`,
+    ...losses.map(([reason, count]) => `    dropped ${count}: ${reason}`),
+  ];
+}
+
+export function interfaceLines(interfaces: readonly InterfaceView[]): readonly string[] {
+  const rows = interfaces.map(({ name, state, addresses, mtu, mac }) => [
+    name,
+    state,
+    addresses[0] ?? "-",
+    String(mtu),
+    mac ?? "-",
+  ]);
+  const [head = "", ...lines] = table(["Interface", "State", "Address", "MTU", "MAC"], rows);
+  const more = interfaces.map(({ addresses }) => addresses.slice(1).map((address) => `    also ${address}`));
+  return [head, ...lines.flatMap((line, i) => [line, ...(more[i] ?? [])])];
+}
+
+export function logLines(lines: readonly JournalLine[]): readonly string[] {
+  if (lines.length === 0) return ["The log is empty."];
+  return lines.map(({ time, level, area, text }) => {
+    const stamp = time.toISOString().replace("T", " ").replace(/\..*/, "");
+    return `${stamp} ${level === "info" ? "" : `${level} `}${area}: ${text}`;
+  });
+}
+
+export function problemLines(problems: readonly Problem[]): readonly string[] {
+  const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+  const lines = problems.flatMap(({ path, problem, hint }) => [
+    ...wrap(`${path}: ${problem}`, "  "),
+    ...wrap(hint, "    "),
+  ]);
+  return [`% Not committed: ${count}`, ...lines];
+}
+
+export function helpLines(candidates: readonly Candidate[]): readonly string[] {
+  if (candidates.length === 0) return ["  Nothing can follow here."];
+  const width = Math.min(20, Math.max(...candidates.map(({ word }) => word.length)));
+  return candidates.flatMap(({ word, help }) => {
+    const [first = "", ...more] = wrap(help, " ".repeat(width + 4));
+    return [`  ${word.padEnd(width)}  ${first.trimStart()}`, ...more];
+  });
+}
+
+/** Cut at blanks; every line begins with `indent`. A word longer than a line stays whole. */
+export function wrap(text: string, indent: string): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && indent.length + line.length + 1 + word.length >= WIDTH) {
+      lines.push(indent + line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, indent + line];
+}
+
+/** `0:00:07`, `26:03:59`. */
+export function duration(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+}
+
+function bytes(count: number): string {
+  if (count < 10_000) return `${count} B`;
+  if (count < 10_000_000) return `${Math.round(count / 1000)} kB`;
+  return `${Math.round(count / 1_000_000)} MB`;
+}
+
+function cut(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest - 1)}~` : text;
+}

@@ -1,0 +1,308 @@
+/** One console: bytes in, text out, from the login to the last command. Pure but for the password check, which takes its time. */
+import type { Appliance } from "../service/appliance.ts";
+import { type CommandOutcome, runCommand, type Shell } from "./command.ts";
+import { columnOf, complete, ENTER, type Mode, tokenize, understand } from "./grammar.ts";
+import { type Key, KeyDecoder } from "./key.ts";
+import { LineEditor } from "./line-editor.ts";
+import { helpLines, WIDTH } from "./output.ts";
+import { Pager } from "./pager.ts";
+
+const ADMINISTRATOR = "admin";
+const DEFAULT_LENGTH = 24;
+/** Keys that wait while a password is being checked; more are noise on the line. */
+const LONGEST_QUEUE = 1000;
+const BELL = "\x07";
+
+export interface SessionOptions {
+  /** False when the far end is no terminal: no echo, no pages. */
+  readonly terminal: boolean;
+  /** Sends text to the far end. Lines end with \n. */
+  readonly write: (text: string) => void;
+  /** The person has left; a new login prompt is already there. */
+  readonly loggedOut?: () => void;
+}
+
+type State =
+  | { readonly at: "new-password" }
+  | { readonly at: "repeat-password"; readonly password: string }
+  | { readonly at: "login" }
+  | { readonly at: "password"; readonly name: string }
+  | { readonly at: "checking" }
+  | { readonly at: "shell" };
+
+export class ConsoleSession {
+  readonly #appliance: Appliance;
+  readonly #options: SessionOptions;
+  readonly #decoder = new KeyDecoder();
+  readonly #pager = new Pager();
+  #editor = new LineEditor();
+  #shell: Shell;
+  #state: State = { at: "login" };
+  #queue: Key[] = [];
+
+  constructor(appliance: Appliance, options: SessionOptions) {
+    this.#appliance = appliance;
+    this.#options = options;
+    this.#shell = newShell(options);
+  }
+
+  /** Writes the first prompt. */
+  start(): void {
+    if (this.#appliance.administrator.hasPassword) this.#askName();
+    else this.#askNewPassword("Set the administrator password\n");
+  }
+
+  /** Total: any bytes in any state. */
+  feed(bytes: Buffer): void {
+    for (const key of this.#decoder.keys(bytes)) {
+      if (this.#state.at !== "checking") this.#press(key);
+      else if (this.#queue.length < LONGEST_QUEUE) this.#queue.push(key);
+    }
+  }
+
+  #press(key: Key): void {
+    if (this.#pager.waiting) {
+      this.#write(this.#pager.press(key, this.#shell.length));
+      if (!this.#pager.waiting) this.#prompt();
+      return;
+    }
+    if (this.#state.at === "shell" && key.key === "text" && key.text === "?" && !this.#inQuotes()) {
+      this.#help();
+      return;
+    }
+    const { output, event } = this.#editor.press(key);
+    this.#write(output);
+    switch (event) {
+      case "line":
+        this.#line(this.#editor.text);
+        break;
+      case "complete":
+        if (this.#state.at === "shell") this.#complete();
+        break;
+      case "interrupt":
+        this.#write("^C\n");
+        this.#again();
+        break;
+      case "end-of-input":
+        if (this.#state.at === "shell") this.#line("exit");
+        break;
+      case "redraw":
+        this.#write(`\n${this.#editor.redraw()}`);
+        break;
+      case undefined:
+        break;
+    }
+  }
+
+  #line(line: string): void {
+    const state = this.#state;
+    switch (state.at) {
+      case "new-password":
+        this.#newPassword(line);
+        break;
+      case "repeat-password":
+        this.#repeatedPassword(state.password, line);
+        break;
+      case "login":
+        if (line.trim() === "") this.#askName();
+        else this.#ask({ at: "password", name: line.trim() }, "Password: ", "hidden");
+        break;
+      case "password":
+        this.#checkPassword(state.name, line);
+        break;
+      case "shell":
+        this.#command(line);
+        break;
+      case "checking":
+        break;
+    }
+  }
+
+  #newPassword(password: string): void {
+    const refusal = this.#appliance.administrator.refusePassword(password);
+    if (refusal !== undefined) this.#askNewPassword(`${refusal}\n`);
+    else this.#ask({ at: "repeat-password", password }, "Repeat password: ", "hidden");
+  }
+
+  #repeatedPassword(password: string, again: string): void {
+    if (password !== again) {
+      this.#askNewPassword("They differ. Nothing was set.\n");
+      return;
+    }
+    const stored = this.#appliance.administrator.setPassword(password);
+    this.#await(stored, "the password could not be stored", () => {
+      this.#appliance.log("info", "console", "the administrator password was set");
+      this.#enterShell();
+    });
+  }
+
+  #checkPassword(name: string, password: string): void {
+    this.#await(this.#appliance.administrator.tryPassword(password), "the password could not be checked", (attempt) => {
+      // An unknown name takes as long and says the same.
+      if (attempt.result === "right" && name === ADMINISTRATOR) {
+        this.#appliance.log("info", "console", "the administrator logged in");
+        this.#enterShell();
+        return;
+      }
+      this.#appliance.log("warning", "console", `login as "${name}" refused`);
+      if (attempt.result === "wait")
+        this.#write(`Too many wrong passwords. Try again in ${Math.ceil(attempt.waitMs / 1000)} seconds.\n`);
+      else this.#write("Login incorrect\n");
+      this.#askName();
+    });
+  }
+
+  /** Keys wait until the answer is there. A failure is the device's fault, so it is logged and said. */
+  #await<T>(answer: Promise<T>, failure: string, then: (value: T) => void): void {
+    this.#state = { at: "checking" };
+    answer
+      .then(then, (error: Error) => {
+        this.#appliance.log("error", "console", `${failure}: ${error.message}`);
+        this.#write(`% ${failure}: ${error.message}\n`);
+        this.start();
+      })
+      .then(() => {
+        const waiting = this.#queue;
+        this.#queue = [];
+        for (const [i, key] of waiting.entries()) {
+          if (this.#state.at === "checking") {
+            this.#queue.push(...waiting.slice(i));
+            return;
+          }
+          this.#press(key);
+        }
+      })
+      // Not awaited by anybody: an error in here must end the process as any other does.
+      .catch((error: unknown) =>
+        setImmediate(() => {
+          throw error;
+        }),
+      );
+  }
+
+  #command(line: string): void {
+    const understood = understand(line, this.#mode);
+    if (understood === undefined) {
+      this.#prompt();
+      return;
+    }
+    if (!understood.ok) {
+      this.#show(this.#refusal(understood.column, understood.problem, understood.hint));
+      return;
+    }
+    const outcome = runCommand(understood, this.#appliance, this.#shell);
+    this.#finish(outcome, line);
+  }
+
+  #finish(outcome: CommandOutcome, line: string): void {
+    switch (outcome.result) {
+      case "show":
+        this.#show(outcome.lines);
+        break;
+      case "refuse": {
+        const column = outcome.at === undefined ? undefined : columnOf(line, this.#mode, outcome.at);
+        this.#show(this.#refusal(column, outcome.problem, outcome.hint));
+        break;
+      }
+      case "log-out":
+        this.#logOut();
+        break;
+    }
+  }
+
+  #logOut(): void {
+    this.#shell = newShell(this.#options);
+    this.#editor = new LineEditor();
+    this.#options.loggedOut?.();
+    this.#askName();
+  }
+
+  /** A caret below the wrong word, where the line is still on the screen as it was typed. */
+  #refusal(column: number | undefined, problem: string, hint: string): readonly string[] {
+    const at = this.#promptText().length + (column ?? WIDTH);
+    const caret = this.#options.terminal && at < WIDTH ? [`${" ".repeat(at)}^`] : [];
+    return [...caret, `% ${problem}`, `  ${hint}`];
+  }
+
+  #complete(): void {
+    const before = this.#editor.beforeCursor;
+    const { partial, candidates } = complete(
+      before,
+      this.#mode,
+      this.#shell.edit?.candidate ?? this.#appliance.running,
+    );
+    const words = candidates.filter((candidate) => !candidate.placeholder).map(({ word }) => word);
+    const common = words.reduce((a, b) => a.slice(0, commonLength(a, b)), words[0] ?? "");
+    const rest = common.slice(partial.length) + (words.length === 1 && candidates.length === 1 ? " " : "");
+    if (rest !== "") this.#write(this.#editor.insert(rest));
+    else if (words.length > 1) this.#help();
+    else this.#write(BELL);
+  }
+
+  #help(): void {
+    const { candidates } = complete(
+      this.#editor.beforeCursor,
+      this.#mode,
+      this.#shell.edit?.candidate ?? this.#appliance.running,
+    );
+    const lines = helpLines(candidates.filter((each) => each !== ENTER || this.#editor.text.trim() !== ""));
+    this.#write(`?\n${lines.map((line) => `${line}\n`).join("")}${this.#editor.redraw()}`);
+  }
+
+  #inQuotes(): boolean {
+    return tokenize(this.#editor.beforeCursor).at(-1)?.open ?? false;
+  }
+
+  get #mode(): Mode {
+    return this.#shell.edit === undefined ? "operational" : "configure";
+  }
+
+  #show(lines: readonly string[]): void {
+    this.#write(this.#pager.show(lines, this.#shell.length));
+    if (!this.#pager.waiting) this.#prompt();
+  }
+
+  #enterShell(): void {
+    this.#state = { at: "shell" };
+    this.#prompt();
+  }
+  #askName(): void {
+    this.#ask({ at: "login" }, `${this.#appliance.name} login: `, "plain");
+  }
+  #askNewPassword(first: string): void {
+    this.#write(first);
+    this.#ask({ at: "new-password" }, "New password: ", "hidden");
+  }
+  /** After Ctrl-C: the shell's prompt, or the first question. */
+  #again(): void {
+    if (this.#state.at === "shell") this.#prompt();
+    else this.start();
+  }
+
+  #ask(state: State, question: string, answer: "plain" | "hidden"): void {
+    this.#state = state;
+    const echo = answer === "plain" && this.#options.terminal;
+    this.#write(this.#editor.begin(question, { columns: WIDTH, echo, remember: false }));
+  }
+  #prompt(): void {
+    if (this.#state.at !== "shell") return;
+    const options = { columns: WIDTH, echo: this.#options.terminal, remember: true };
+    this.#write(this.#editor.begin(this.#promptText(), options));
+  }
+  #promptText(): string {
+    return `${this.#appliance.name}${this.#mode === "configure" ? "#" : ">"} `;
+  }
+  #write(text: string): void {
+    if (text !== "") this.#options.write(text);
+  }
+}
+
+function newShell({ terminal }: SessionOptions): Shell {
+  return { length: terminal ? DEFAULT_LENGTH : 0, edit: undefined };
+}
+
+function commonLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
+}

@@ -1,0 +1,65 @@
+/** The firmware's program: builds the ports on Linux, puts the services on them, and starts the console. */
+import process from "node:process";
+import { startConsole } from "./cli/console.ts";
+import { folderDisk } from "./config/disk.ts";
+import { ConfigStore } from "./config/store.ts";
+import { kernelClock } from "./linux/clock.ts";
+import { tcpControlTransport } from "./linux/control-transport.ts";
+import { greTransport } from "./linux/gre-socket.ts";
+import { kernelNet } from "./linux/net.ts";
+import { initPower } from "./linux/power.ts";
+import { kernelRandom } from "./linux/random.ts";
+import { loopTimers } from "./linux/timers.ts";
+import { loadAddon } from "./native/addon.ts";
+import { Administrator } from "./service/administrator.ts";
+import { Appliance } from "./service/appliance.ts";
+import { Journal } from "./service/journal.ts";
+import { Network } from "./service/network.ts";
+import { VpnService } from "./service/vpn.ts";
+
+/** The partition that outlives updates. */
+const DEFAULT_DATA_FOLDER = "/data";
+const STDOUT = 1;
+
+function main(): void {
+  const { CULVERT_DATA } = process.env;
+  const wallClock = (): Date => new Date();
+  const journal = new Journal(wallClock);
+  const addon = loadAddon();
+  const net = kernelNet(addon);
+  const disk = folderDisk(`${CULVERT_DATA ?? DEFAULT_DATA_FOLDER}/config`);
+  const appliance = new Appliance({
+    store: new ConfigStore(disk),
+    administrator: new Administrator(disk, kernelClock, kernelRandom),
+    network: new Network(net, journal),
+    vpn: new VpnService({
+      clock: kernelClock,
+      random: kernelRandom,
+      timers: loopTimers,
+      net,
+      gre: greTransport(addon),
+      control: tcpControlTransport,
+      log: journal,
+    }),
+    net,
+    journal,
+    power: initPower(journal),
+    clock: kernelClock,
+    wallClock,
+  });
+
+  // A serial line that loses its carrier sends SIGHUP; the router does not stop for that.
+  process.on("SIGHUP", () => journal.write("warning", "console", "the console hung up"));
+  process.once("SIGTERM", () => {
+    journal.write("info", "system", "stopping");
+    appliance.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  });
+
+  appliance.start();
+  startConsole(appliance, process.stdin, STDOUT);
+}
+
+main();
