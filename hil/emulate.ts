@@ -33,8 +33,14 @@ export async function emulate(state: string | undefined): Promise<number> {
     // The NICs have a cable each that ends nowhere.
     for (const nic of NICS) await scope.own(nic, new QemuPort(nic)).listen(join(folder, nic));
     const nics = NICS.map((nic, index) => ({ socketPath: join(folder, nic), mac: `02:43:00:00:00:0${index}` }));
-    const host = { accelerator, clock, socketFolder: folder, runFolder: folder, opened: () => {} };
-    const machine = scope.own("device", await Machine.start(machineOf("device", dataDisk, nics), host));
+    const host = {
+      accelerator,
+      clock,
+      socketFolder: folder,
+      runFolder: folder,
+      adopt: (started: Machine) => void scope.own("device", started),
+    };
+    const machine = await Machine.start(machineOf("device", dataDisk, nics), host);
     printer.close();
     const kept = state === undefined ? "nothing is kept" : `its data stays in ${dataDisk}`;
     process.stdout.write(

@@ -37,8 +37,8 @@ export async function runLab(options: LabRunOptions): Promise<number> {
   const started = new Date(Number(clock.nowNs() / 1_000_000n));
   const runFolder = resolve(options.folder ?? join(workFolder, "runs", folderName(started)));
   const shown = relative(process.cwd(), runFolder) || ".";
-  const colour = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
-  const paint = new Paint(colour);
+  const { NO_COLOR } = process.env;
+  const paint = new Paint(process.stdout.isTTY && NO_COLOR === undefined);
   const printer = new ProgressPrinter(process.stdout, clock, paint);
   const interrupt = new AbortController();
   const onSignal = (): void => {

@@ -13,11 +13,6 @@ import type { NicSpec } from "./node/qemu/args.ts";
 import type { MachineHost } from "./node/qemu/machine.ts";
 import { Scope } from "./scope.ts";
 
-/** A node that runs. */
-export interface LabNode {
-  close(): Promise<void>;
-}
-
 /** What a node is told when it starts. */
 export interface NodePlace {
   /** The node's name in the lab; console, files and NICs carry it. */
@@ -27,14 +22,14 @@ export interface NodePlace {
 }
 
 /** How to make a node: `prepare` builds what it boots from (one node after the other), the returned function boots it (all at once). */
-export interface NodeDefinition<N extends LabNode, Nic extends string> {
+export interface NodeDefinition<N, Nic extends string> {
   readonly nics: readonly Nic[];
   prepare(progress: Progress): Promise<(place: NodePlace) => Promise<N>>;
 }
 
-type AnyNodes = Readonly<Record<string, NodeDefinition<LabNode, string>>>;
+type AnyNodes = Readonly<Record<string, NodeDefinition<unknown, string>>>;
 type PortNames<N extends AnyNodes> = {
-  [K in keyof N & string]: N[K] extends NodeDefinition<LabNode, infer Nic> ? `${K}.${Nic}` : never;
+  [K in keyof N & string]: N[K] extends NodeDefinition<unknown, infer Nic> ? `${K}.${Nic}` : never;
 }[keyof N & string];
 
 export interface LabDefinition<N extends AnyNodes = AnyNodes, L extends string = string> {
@@ -93,6 +88,7 @@ export class LabHost implements LabRemains {
   readonly #transcripts = new Map<string, Transcript>();
   readonly #links: Link[] = [];
   #accelerator: Choice | undefined;
+  #isDown = false;
 
   constructor(place: LabPlace) {
     this.#place = place;
@@ -118,17 +114,19 @@ export class LabHost implements LabRemains {
     }
   }
 
-  /** Ends all machines, closes captures and sockets. */
+  /** Ends all machines, closes captures and sockets. A lab that is still coming up stops doing so. */
   async down(): Promise<void> {
+    this.#isDown = true;
     await this.#scope.close();
   }
 
   async #up<N extends AnyNodes, L extends string>(definition: LabDefinition<N, L>): Promise<Lab<N, L>> {
     const { clock, progress, runFolder } = this.#place;
-    const boots = new Map<string, (place: NodePlace) => Promise<LabNode>>();
+    const boots = new Map<string, (place: NodePlace) => Promise<unknown>>();
     for (const [name, node] of Object.entries(definition.nodes)) {
       boots.set(name, await node.prepare(progress));
     }
+    this.#throwIfDown();
     this.#accelerator = await chooseAccelerator();
     progress({ kind: "note", text: `accelerator ${this.#accelerator.accelerator}: ${this.#accelerator.because}` });
     const socketFolder = await mkdtemp(join(tmpdir(), "culvert-"));
@@ -139,7 +137,11 @@ export class LabHost implements LabRemains {
       clock,
       socketFolder,
       runFolder,
-      opened: (console) => this.#transcripts.set(console.name, console.transcript),
+      adopt: (machine) => {
+        this.#scope.own(machine.name, machine);
+        this.#transcripts.set(machine.name, machine.console.transcript);
+        this.#throwIfDown();
+      },
     };
     const started = await Promise.allSettled(
       [...boots].map(async ([name, boot], index) => {
@@ -150,7 +152,6 @@ export class LabHost implements LabRemains {
         const startedNs = clock.nowNs();
         progress({ kind: "start", step: `boot ${name}` });
         const node = await boot({ name, nics, host });
-        this.#scope.defer(name, () => node.close());
         const took = `${(elapsedMs(startedNs, clock.nowNs()) / 1000).toFixed(1)} s`;
         progress({ kind: "done", step: `boot ${name}`, text: took });
         return [name, node] as const;
@@ -160,6 +161,10 @@ export class LabHost implements LabRemains {
     if (failed !== undefined) throw failed.reason;
     const nodes = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     return { node: Object.fromEntries(nodes) as NodesOf<N>, link, clock };
+  }
+
+  #throwIfDown(): void {
+    if (this.#isDown) throw new Error("the lab was taken down while it came up");
   }
 
   async #lay<L extends string>(

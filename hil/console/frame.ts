@@ -4,8 +4,8 @@
  * The command's output goes to a file first. Then the shell prints, for attempt S of session N:
  *     RS N:S:status:length:md5 US   <base64 of the output>   RS ... US   RS ... US
  * The record comes three times: any one piece of foreign text spoils at most one of them, so two equal ones always arrive.
- * If they differ, or what stands between them does not have that length and sum, the host has the file printed again
- * with a new S; the command itself runs once. The line as typed never contains the record (`N"":S`), so its echo is no answer.
+ * Kernel messages are taken out of what stands between them. If the records differ, or the rest does not have that length
+ * and sum, the host has the file printed again with a new S; the command itself runs once. The line as typed never contains the record (`N"":S`), so its echo is no answer.
  */
 import { createHash } from "node:crypto";
 import type { Console, Query } from "./console.ts";
@@ -31,6 +31,9 @@ export class CommandError extends Error {
 const LONGEST_COMMAND = 3400;
 const ATTEMPTS = 8;
 const OUTPUT_FILE = "/tmp/.frame";
+
+/** What printk puts into the midst of a line. Base64 has no brackets, so nothing of ours can look like it; the sum decides in the end. */
+const KERNEL_MESSAGE = /\[ *\d+\.\d+\][^\n]*\n/g;
 
 /** The shell line that runs `command` in a subshell, without standard input, and prints attempt 0. */
 export function frameCommand(session: string, run: number, command: string): string {
@@ -85,7 +88,7 @@ function open(first: string, second: string, body: string): Frame {
   const fields = /^(\d{1,3}):(\d{1,9}):([0-9a-f]{32})$/.exec(first);
   if (fields === null || first !== second) return { intact: false };
   const [, status, length, sum] = fields;
-  const bytes = Buffer.from(body.replace(/\s+/g, ""), "base64");
+  const bytes = Buffer.from(body.replace(KERNEL_MESSAGE, "").replace(/\s+/g, ""), "base64");
   if (bytes.length !== Number(length)) return { intact: false };
   if (createHash("md5").update(bytes).digest("hex") !== sum) return { intact: false };
   return { intact: true, result: { status: Number(status), output: bytes.toString("utf8") } };

@@ -31,29 +31,24 @@ export class Transcript {
 
   /** What came and what was noted, line by line. Framed results are left out: their note says the same in words. */
   lines(): TranscriptLine[] {
-    const lines: TranscriptLine[] = [];
-    const frames = new FrameFilter();
-    let open: { atNs: bigint; text: string } | undefined;
-    const finish = (): void => {
-      if (open === undefined) return;
-      const text = frames.without(open.text);
-      if (text !== undefined) lines.push({ atNs: open.atNs, kind: "received", text: plain(text) });
-      open = undefined;
-    };
-    for (const entry of this.#entries) {
-      if (entry.kind === "note") {
-        finish();
-        for (const text of entry.text.split("\n")) lines.push({ atNs: entry.atNs, kind: "note", text: plain(text) });
-      } else if (entry.kind === "received") {
-        for (const [index, part] of entry.text.split("\n").entries()) {
-          if (index > 0) finish();
-          open ??= { atNs: entry.atNs, text: "" };
-          open.text += part;
+    const drafts: { atNs: bigint; kind: "received" | "note"; text: string }[] = [];
+    let open: (typeof drafts)[number] | undefined;
+    for (const { atNs, kind, text } of this.#entries) {
+      if (kind === "note") {
+        for (const line of text.split("\n")) drafts.push({ atNs, kind, text: line });
+      } else if (kind === "received") {
+        for (const [index, part] of text.split("\n").entries()) {
+          if (index > 0) open = undefined;
+          if (open === undefined && part !== "") drafts.push((open = { atNs, kind, text: "" }));
+          if (open !== undefined) open.text += part;
         }
       }
     }
-    if (open !== undefined && open.text !== "") finish();
-    return lines;
+    const frames = new FrameFilter();
+    return drafts.flatMap((draft) => {
+      const text = draft.kind === "note" ? draft.text : frames.without(draft.text);
+      return text === undefined ? [] : [{ ...draft, text: plain(text) }];
+    });
   }
 
   /** The last `count` lines that say something. */

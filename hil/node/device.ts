@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { buildImage } from "../../image/build.ts";
 import type { Progress } from "../../image/progress.ts";
-import type { LabNode, NodeDefinition, NodePlace } from "../lab.ts";
+import type { NodeDefinition, NodePlace } from "../lab.ts";
 import { DeviceConsole } from "./device-console.ts";
 import type { MachineSpec } from "./qemu/args.ts";
 import { Machine } from "./qemu/machine.ts";
@@ -12,18 +12,8 @@ export const DEVICE_BOARD = "x86_64";
 const MEMORY_MIB = 512;
 const DATA_DISK_BYTES = 64 * 1024 * 1024;
 
-export class Device implements LabNode {
+export interface Device {
   readonly console: DeviceConsole;
-  readonly #machine: Machine;
-
-  constructor(machine: Machine) {
-    this.#machine = machine;
-    this.console = new DeviceConsole(machine.console);
-  }
-
-  async close(): Promise<void> {
-    await this.#machine.close();
-  }
 }
 
 /** The machine that boots the image: root disk, data disk, and the NICs in the order WAN, LAN. */
@@ -66,15 +56,10 @@ export function device(): NodeDefinition<Device, "wan" | "lan"> {
         const dataDisk = join(host.runFolder, `${name}.disk`);
         await ensureDataDisk(dataDisk);
         const machine = await Machine.start(machineOf(name, dataDisk, nics), host);
-        try {
-          await machine.go();
-          const booted = new Device(machine);
-          await booted.console.awaitLogin();
-          return booted;
-        } catch (error) {
-          await machine.close();
-          throw error;
-        }
+        await machine.go();
+        const console = new DeviceConsole(machine.console);
+        await console.awaitLogin();
+        return { console };
       };
     },
   };

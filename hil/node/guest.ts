@@ -3,7 +3,7 @@ import { type BuiltGuest, buildGuest, type GuestSpec } from "../../image/guest.t
 import type { Progress } from "../../image/progress.ts";
 import type { Console } from "../console/console.ts";
 import { FramedShell } from "../console/frame.ts";
-import type { LabNode, NodeDefinition, NodePlace } from "../lab.ts";
+import type { NodeDefinition, NodePlace } from "../lab.ts";
 import { Machine } from "./qemu/machine.ts";
 
 const READY = "guest-shell-ready";
@@ -44,17 +44,15 @@ export function guestSpec(contents: GuestContents): GuestSpec {
 }
 
 /** A guest that answers on its console. */
-export class Guest implements LabNode {
+export class Guest {
   readonly name: string;
   readonly shell: FramedShell;
   readonly console: Console;
-  readonly #machine: Machine;
 
   private constructor(machine: Machine) {
     this.name = machine.name;
     this.console = machine.console;
     this.shell = new FramedShell(machine.console, `${machine.name}-frame`);
-    this.#machine = machine;
   }
 
   static async boot(place: NodePlace, built: BuiltGuest): Promise<Guest> {
@@ -72,13 +70,8 @@ export class Guest implements LabNode {
       },
       place.host,
     );
-    try {
-      await machine.go();
-      await machine.console.expect({ ready: READY }, { withinMs: BOOT_WITHIN_MS, reason: "the guest to boot" });
-    } catch (error) {
-      await machine.close();
-      throw error;
-    }
+    await machine.go();
+    await machine.console.expect({ ready: READY }, { withinMs: BOOT_WITHIN_MS, reason: "the guest to boot" });
     return new Guest(machine);
   }
 
@@ -87,14 +80,10 @@ export class Guest implements LabNode {
     const route = gateway === undefined ? "" : ` && ip route add default via ${gateway}`;
     await this.shell.run(`ip addr add ${address} dev eth0 && ip link set eth0 up${route}`);
   }
-
-  async close(): Promise<void> {
-    await this.#machine.close();
-  }
 }
 
 /** The definition of a lab node that is a guest with one NIC, `eth0`; `dress` gives it the verbs of its trade. */
-export function guestNode<N extends LabNode>(
+export function guestNode<N>(
   contents: GuestContents,
   dress: (guest: Guest) => N | Promise<N>,
 ): NodeDefinition<N, "eth0"> {

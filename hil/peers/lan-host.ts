@@ -1,6 +1,6 @@
 /** A computer on a LAN, as busybox: it answers pings, serves files and fetches them. */
 
-import type { LabNode, NodeDefinition } from "../lab.ts";
+import type { NodeDefinition } from "../lab.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
 import { fetchFile, offerFile, ping } from "./traffic.ts";
 
@@ -10,7 +10,7 @@ export interface LanHostSettings {
   readonly gateway: string;
 }
 
-export class LanHost implements LabNode {
+export class LanHost {
   readonly address: string;
   readonly #guest: Guest;
 
@@ -22,10 +22,6 @@ export class LanHost implements LabNode {
   ping = (target: string) => ping(this.#guest, target);
   offerFile = (bytes: number) => offerFile(this.#guest, bytes);
   fetchFile = (from: string) => fetchFile(this.#guest, from);
-
-  async close(): Promise<void> {
-    await this.#guest.close();
-  }
 }
 
 export function lanHost(settings: LanHostSettings): NodeDefinition<LanHost, "eth0"> {

@@ -1,5 +1,5 @@
 /** Poptop 1.4 with pppd: the PPTP server most Linux users know, here as the far end that proves our client and our lab. */
-import type { LabNode, NodeDefinition } from "../lab.ts";
+import type { NodeDefinition } from "../lab.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
 import { PPPD } from "./pppd.ts";
 import { fetchFile, offerFile, ping } from "./traffic.ts";
@@ -27,7 +27,7 @@ debug
 logfile ${LOG}
 `;
 
-export class Poptop implements LabNode {
+export class Poptop {
   readonly #guest: Guest;
 
   constructor(guest: Guest) {
@@ -42,10 +42,6 @@ export class Poptop implements LabNode {
   ping = (target: string) => ping(this.#guest, target);
   offerFile = (bytes: number) => offerFile(this.#guest, bytes);
   fetchFile = (from: string) => fetchFile(this.#guest, from);
-
-  async close(): Promise<void> {
-    await this.#guest.close();
-  }
 }
 
 export function poptop(settings: PoptopSettings): NodeDefinition<Poptop, "eth0"> {

@@ -1,5 +1,5 @@
 /** The Linux PPTP client, pptp 1.10 and pppd, as a mobile user: one tunnel at a time. */
-import type { LabNode, NodeDefinition } from "../lab.ts";
+import type { NodeDefinition } from "../lab.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
 import { type NetworkSettings, PPPD, parseNetworkSettings, pppdStatus } from "./pppd.ts";
 import { fetchFile, offerFile, ping } from "./traffic.ts";
@@ -31,7 +31,7 @@ const LOG = "/var/log/pppd.log";
 const INTERFACE = "ppp0";
 const DIAL_WITHIN_MS = 120_000;
 
-export class PptpLinux implements LabNode {
+export class PptpLinux {
   readonly #guest: Guest;
 
   constructor(guest: Guest) {
@@ -83,10 +83,6 @@ export class PptpLinux implements LabNode {
   ping = (target: string) => ping(this.#guest, target);
   offerFile = (bytes: number) => offerFile(this.#guest, bytes);
   fetchFile = (from: string) => fetchFile(this.#guest, from);
-
-  async close(): Promise<void> {
-    await this.#guest.close();
-  }
 }
 
 export function pptpLinux(settings: {

@@ -16,8 +16,8 @@ export interface MachineHost {
   readonly socketFolder: string;
   /** Folder for what stays: the raw console. */
   readonly runFolder: string;
-  /** Told of each console before its first byte, so that the report has it whatever happens next. */
-  opened(console: Console): void;
+  /** Owns each machine from before its first instruction: it has the console for the report, and closes the machine whatever happens next. */
+  adopt(machine: Machine): void;
 }
 
 export class Machine {
@@ -36,7 +36,7 @@ export class Machine {
     this.#scope = scope;
   }
 
-  /** Starts QEMU and returns before the guest's first instruction. Throws with QEMU's own words if it ends instead. */
+  /** Starts QEMU, hands it to its host and returns before the guest's first instruction. Throws with QEMU's own words if it ends instead. */
   static async start(spec: MachineSpec, host: MachineHost): Promise<Machine> {
     const scope = new Scope();
     try {
@@ -53,15 +53,17 @@ export class Machine {
         await qemu.ended;
       });
       const ended = qemu.ended.then((end): never => {
-        throw new Error(`${spec.name}: QEMU ended at once: ${end.said}`);
+        throw new Error(`${spec.name}: QEMU ended: ${end.said}`);
       });
       const [line, control] = await Promise.race([Promise.all([serial.socket, monitor.socket]), ended]);
-      ended.catch(() => {}); // from here on the console reports the end
       const console = new Console(spec.name, line, host.clock);
-      host.opened(console);
+      // From here on the console fails when the machine ends; the log says how it ended.
+      ended.catch((error: Error) => console.note(error.message));
       const qmp = new Qmp(control);
       await qmp.ready();
-      return new Machine(spec.name, console, line, qmp, scope);
+      const machine = new Machine(spec.name, console, line, qmp, scope);
+      host.adopt(machine);
+      return machine;
     } catch (error) {
       await scope.close();
       throw error;

@@ -25,10 +25,22 @@ export function spawnQemu(args: readonly string[]): QemuProcess {
   return {
     ended: child.then((result) => ({
       exitCode: result.exitCode,
-      said: result.all?.trim() || result.shortMessage || `exit status ${result.exitCode}`,
+      said: result.all?.trim() || describeEnd(result),
     })),
     kill: (signal) => void child.kill(signal),
   };
+}
+
+interface End {
+  readonly signal?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly originalMessage?: string | undefined;
+}
+
+function describeEnd(result: End): string {
+  if (result.signal !== undefined) return `it was ended by ${result.signal}`;
+  if (result.exitCode !== undefined) return `exit status ${result.exitCode} without a word`;
+  return result.originalMessage ?? "it could not be started";
 }
 
 /** The first line of `qemu-system-x86_64 --version`. */

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { test } from "node:test";
+import { projectRoot } from "../../image/project.ts";
+
+function culvert(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [join(projectRoot, "dist/hil/cli.js"), ...args], { encoding: "utf8" });
+}
+
+test("help, and no command at all, print what there is", () => {
+  for (const args of [["help"], [], ["--help"]]) {
+    const { status, stdout } = culvert(...args);
+    assert.equal(status, 0);
+    for (const word of ["lab list", "lab run", "emulate", "image", "CULVERT_ACCEL"])
+      assert.ok(stdout.includes(word), word);
+  }
+});
+
+test("lab list names every suite with its claims", () => {
+  const { status, stdout } = culvert("lab", "list");
+  assert.equal(status, 0);
+  assert.match(stdout, /^smoke: .*Figure 13-1/m);
+  assert.match(stdout, /^ {2}dial .*MS-CHAPv2/m);
+});
+
+const MISTAKES: readonly (readonly [string[], RegExp])[] = [
+  [["lba"], /'lba' is not a command; there are lab, emulate, image, help/],
+  [["lab"], /'lab ' is not a command; there are lab list and lab run/],
+  [["lab", "run", "--sute", "x"], /lab run: Unknown option '--sute'; it takes --suite, --filter, --report/],
+  [["lab", "run", "--suite"], /lab run: .*--suite/],
+  [["lab", "run", "--suite", "nosuch"], /there is no suite 'nosuch'; there are smoke, poptop/],
+  [["lab", "run", "--filter", "nosuch"], /no scenario of suite smoke contains 'nosuch'; there are configure, /],
+  [["lab", "list", "extra"], /lab list: .*extra.*; it takes no options/],
+  [["emulate", "--stat", "x"], /emulate: Unknown option '--stat'; it takes --state/],
+];
+for (const [args, words] of MISTAKES) {
+  test(`culvert ${args.join(" ")}: one helpful line, status 2`, () => {
+    const { status, stdout, stderr } = culvert(...args);
+    assert.equal(status, 2, stderr);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^culvert: [^\n]+\n$/);
+    assert.match(stderr, words);
+  });
+}

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Console, ConsoleError } from "../../hil/console/console.ts";
+import { FakeLine, ManualClock } from "./fake-line.ts";
+
+function open() {
+  const line = new FakeLine();
+  const clock = new ManualClock();
+  return { line, clock, console: new Console("router", line, clock) };
+}
+const wait = { withinMs: 5000, reason: "the login prompt" };
+
+test("text that came before anyone asked is found", async () => {
+  const { line, console } = open();
+  line.say("boot...\nlogin: ");
+  assert.equal((await console.expect({ login: "login: " }, wait)).pattern, "login");
+});
+
+test("each question starts where the last answer ended", async () => {
+  const { line, console } = open();
+  line.say("one two ");
+  line.say("one");
+  assert.equal((await console.expect({ p: "one" }, wait)).before, "");
+  assert.equal((await console.expect({ p: "one" }, wait)).before, " two ");
+});
+
+test("text of a question that failed is there for the next one", async () => {
+  const { line, clock, console } = open();
+  const asked = console.expect({ p: "never" }, wait);
+  line.say("login: ");
+  clock.advance(5000);
+  await assert.rejects(asked, ConsoleError);
+  assert.equal((await console.expect({ p: "login: " }, wait)).before, "");
+});
+
+test("skip forgets what was not asked for", async () => {
+  const { line, console } = open();
+  line.say("old> ");
+  console.skip();
+  line.say("new> ");
+  assert.equal((await console.expect({ p: /(\w+)> / }, wait)).groups[0], "new");
+});
+
+test("a timeout says what was sought, how near it came, how long it was silent, and shows the tail", async () => {
+  const { line, clock, console } = open();
+  const asked = console.expect({ login: "culvert login: ", first: /New password: / }, wait);
+  clock.advance(1000);
+  line.say("starting\r\n\x1b[1mculvert log\x1b[0m\r\n");
+  clock.advance(4000);
+  await assert.rejects(asked, {
+    name: "ConsoleError",
+    kind: "timeout",
+    message: [
+      "router: waited 5.0 s for the login prompt",
+      '  sought:  "culvert login: "  or  /New password: /',
+      '  nearest: "culvert log"',
+      "  console: silent for 4.0 s; its last lines:",
+      "  | starting",
+      "  | culvert log",
+    ].join("\n"),
+  });
+});
+
+test("a console that never spoke is called so", async () => {
+  const { clock, console } = open();
+  const asked = console.expect({ p: "x" }, wait);
+  clock.advance(5000);
+  await assert.rejects(asked, /it never said anything/);
+});
+
+test("a kernel panic fails the question at once, and every later one, with its whole line", async () => {
+  const { line, console } = open();
+  const asked = console.expect({ p: "login: " }, wait);
+  line.say("[ 1.0] Kernel panic - not ");
+  line.say("syncing: VFS: no root\n");
+  await assert.rejects(asked, { kind: "death", message: /Kernel panic - not syncing: VFS: no root/ });
+  await assert.rejects(console.expect({ p: "login: " }, wait), { kind: "death" });
+});
+
+test("an answer that came before the panic still counts", async () => {
+  const { line, console } = open();
+  line.say("login: Kernel panic - not syncing: x\n");
+  assert.equal((await console.expect({ p: "login: " }, wait)).pattern, "p");
+});
+
+test("a closed line fails the question", async () => {
+  const { line, console } = open();
+  const asked = console.expect({ p: "x" }, wait);
+  line.destroy();
+  await assert.rejects(asked, { kind: "closed", message: /the machine ended/ });
+});
+
+test("two questions at once are a mistake of the caller", async () => {
+  const { line, console } = open();
+  const asked = console.expect({ p: "x" }, wait);
+  assert.throws(() => console.ask({ sought: [], push: () => undefined }, wait), /two waits at once/);
+  line.say("x");
+  await asked;
+});
+
+test("the transcript has every line with the time of its first byte", () => {
+  const { line, clock, console } = open();
+  line.say("first li");
+  clock.advance(1500);
+  line.say("ne\r\nsecond");
+  console.note("$ understood");
+  const seconds = console.transcript.lines().map(({ atNs, text }) => `${(Number(atNs) / 1e9).toFixed(1)} ${text}`);
+  assert.deepEqual(seconds, ["1.0 first line", "2.5 second", "2.5 $ understood"]);
+  assert.equal(
+    console.transcript.render(1_000_000_000n),
+    "    0.000 first line\n    1.500 second\n    1.500 $ understood\n",
+  );
+});

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { RunReport } from "../../hil/report/run-report.ts";
+import { runSuite } from "../../hil/runner.ts";
+import { check, type Step, type Suite, selectScenarios } from "../../hil/scenario.ts";
+import { ManualClock } from "./fake-line.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "culvert-runner-"));
+after(() => rmSync(folder, { recursive: true }));
+
+type Works = Record<string, { needs?: string[]; run(step: Step): Promise<void> }>;
+
+function suiteOf(works: Works, open?: () => Promise<void>): Suite {
+  return {
+    name: "test",
+    title: "Test",
+    scenarios: Object.entries(works).map(([name, { needs }]) => ({
+      name,
+      claim: `${name} holds`,
+      ...(needs && { needs }),
+    })),
+    open: async () => {
+      await open?.();
+      return async (name, step) => await works[name]?.run(step);
+    },
+  };
+}
+
+async function run(suite: Suite, filter?: string, signal = new AbortController().signal): Promise<RunReport> {
+  const runFolder = join(folder, `run-${Math.random()}`);
+  const report = await runSuite({ suite, filter, runFolder, clock: new ManualClock(), progress: () => {}, signal });
+  assert.ok(existsSync(join(runFolder, "report.html")));
+  assert.match(readFileSync(join(runFolder, "junit.xml"), "utf8"), /<testsuite name="test"/);
+  return report;
+}
+const verdicts = (report: RunReport) =>
+  Object.fromEntries(report.scenarios.map(({ name, verdict }) => [name, verdict]));
+const passes = { run: async (step: Step) => await step("a step", () => {}) };
+
+test("scenarios that pass, fail, and are blocked by what they need", async () => {
+  const report = await run(
+    suiteOf({
+      good: passes,
+      bad: { run: async (step) => await step("the wrong thing", () => check(false, "2 instead of 3")) },
+      after: { needs: ["good", "bad"], run: passes.run },
+      free: { needs: ["good"], run: passes.run },
+    }),
+  );
+  assert.deepEqual(verdicts(report), { "lab-up": "pass", good: "pass", bad: "fail", after: "blocked", free: "pass" });
+  assert.equal(report.scenarios[2]?.steps[0]?.failure, "2 instead of 3");
+  assert.equal(report.scenarios[3]?.because, "needs bad, which did not pass");
+});
+
+test("a step that failed ends its scenario, even if the scenario would go on", async () => {
+  const report = await run(
+    suiteOf({
+      stubborn: {
+        run: async (step) => {
+          await step("fails", () => check(false, "no")).catch(() => {});
+          await step("goes on", () => {});
+        },
+      },
+    }),
+  );
+  assert.deepEqual(verdicts(report)["stubborn"], "fail");
+});
+
+test("an error outside any step fails the scenario and says so; a bug shows its place in the code", async () => {
+  const report = await run(
+    suiteOf({
+      outside: {
+        run: async () => {
+          await Promise.resolve();
+          throw new TypeError("x is not a function");
+        },
+      },
+    }),
+  );
+  const [step] = report.scenarios[1]?.steps ?? [];
+  assert.equal(step?.name, "between its steps");
+  assert.match(step?.failure ?? "", /x is not a function\n.*runner\.test/);
+});
+
+test("a lab that does not come up fails `lab-up` with the reason and blocks everything", async () => {
+  const report = await run(suiteOf({ one: passes }, () => Promise.reject(new Error("device: QEMU ended at once"))));
+  assert.deepEqual(verdicts(report), { "lab-up": "fail", one: "blocked" });
+  assert.equal(report.scenarios[0]?.steps[0]?.failure, "device: QEMU ended at once");
+});
+
+test("an interrupted run fails where it was and says that it was interrupted", async () => {
+  const interrupt = new AbortController();
+  const report = await run(
+    suiteOf({
+      first: {
+        run: async (step) => {
+          interrupt.abort();
+          await step("never begins", () => assert.fail("ran after the interruption"));
+        },
+      },
+    }),
+    undefined,
+    interrupt.signal,
+  );
+  assert.equal(report.scenarios[1]?.steps[0]?.failure, "the run was interrupted");
+});
+
+test("a filter takes what it names and what that needs, in order", () => {
+  const suite = suiteOf({ a: passes, b: { needs: ["a"], ...passes }, c: passes, d: { needs: ["b"], ...passes } });
+  const names = (filter: string | undefined) => selectScenarios(suite, filter).map(({ name }) => name);
+  assert.deepEqual(names(undefined), ["a", "b", "c", "d"]);
+  assert.deepEqual(names("d"), ["a", "b", "d"]);
+  assert.deepEqual(names("c"), ["c"]);
+  assert.deepEqual(names("zzz"), []);
+});

@@ -1,0 +1,9 @@
+/** Figure 13-1 with the device itself: what `npm start` runs. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startCulvert, temporaryFolder } from "./lab-run.ts";
+
+test("suite smoke passes", async () => {
+  const run = startCulvert(["lab", "run", "--suite", "smoke", "--report", temporaryFolder()]);
+  assert.equal((await run.ended).code, 0, run.output());
+});
