@@ -35,7 +35,7 @@ export interface DataPlaneEvents {
 type Drop = string;
 
 /** A lost step is reported again when the peer has not reacted after this long. */
-const RESET_AGAIN_MS = 1000;
+const RESET_AGAIN_MS = 300;
 
 interface Call {
   readonly address: CallAddress;
@@ -186,6 +186,7 @@ export class UserSpaceDataPlane {
       if (call.receiver.needsReset) this.#askReset(call);
       return;
     }
+    call.resetAskedAt = undefined;
     const inner = start + MPPE_HEADER_BYTES;
     const width = protocolWidth(frame, inner);
     const protocol = width === 1 ? (frame[inner] ?? 0) : inner + 2 <= end ? frame.readUInt16BE(inner) : 0;

@@ -50,6 +50,7 @@ export class Authenticatee {
   readonly #random: Random;
   readonly #userName: Buffer;
   #sent: Sent | undefined;
+  #lastResponse: AuthOutput | undefined;
   #deadline: Millis | undefined;
   #attempts = 0;
   #done = false;
@@ -80,7 +81,9 @@ export class Authenticatee {
     }
     this.#attempts++;
     this.#deadline = Millis(now + this.#settings.resendMs);
-    return this.#settings.method === "pap" ? [this.#papRequest()] : []; // a CHAP authenticator repeats its Challenge
+    if (this.#settings.method === "pap") return [this.#papRequest()];
+    // RFC 1994 §4.2: a Success that got lost is had by repeating the Response; a lost Challenge is not ours to repeat.
+    return this.#lastResponse === undefined ? [] : [this.#lastResponse];
   }
 
   handle(protocol: number, packet: CpPacket): readonly AuthOutput[] {
@@ -149,7 +152,8 @@ export class Authenticatee {
 
   #response(identifier: number, value: Buffer): AuthOutput {
     const data = emitChapValue({ value, name: this.#userName });
-    return send(Protocol.chap, { code: ChapCode.response, identifier, data });
+    this.#lastResponse = send(Protocol.chap, { code: ChapCode.response, identifier, data });
+    return this.#lastResponse;
   }
 
   #succeed(message: Buffer): readonly AuthOutput[] {
@@ -185,7 +189,8 @@ export class Authenticatee {
       ...this.#v2Response(challenge, newPassword),
     });
     const identifier = (packet.identifier + 1) & 0xff;
-    return [send(Protocol.chap, { code: ChapCode.changePasswordV2, identifier, data })];
+    this.#lastResponse = send(Protocol.chap, { code: ChapCode.changePasswordV2, identifier, data });
+    return [this.#lastResponse];
   }
 
   #refused(errorCode: number, message: string): readonly AuthOutput[] {
