@@ -101,9 +101,11 @@ export interface MsChapFailure {
   readonly message: string;
 }
 
-/** `E=691 R=1 C=… V=3 M=text`: fields in any order, any of them missing but E. */
+/** `E=691 R=1 C=… V=3 M=text`: fields in any order, any of them missing but E; the message is the rest, whatever it looks like. */
 export function parseMsChapFailure(text: Buffer): Parsed<MsChapFailure> {
-  const words = text.toString("latin1");
+  const whole = text.toString("latin1");
+  const messageAt = /(?:^| )M=/.exec(whole)?.index ?? whole.length;
+  const words = whole.slice(0, messageAt);
   const errorCode = /(?:^| )E=(\d{1,6})/.exec(words)?.[1];
   if (errorCode === undefined) return fault("bad-value");
   const challenge = /(?:^| )C=((?:[0-9A-Fa-f]{2}){8,16})(?: |$)/.exec(words)?.[1];
@@ -114,7 +116,7 @@ export function parseMsChapFailure(text: Buffer): Parsed<MsChapFailure> {
       retryAllowed: /(?:^| )R=1/.test(words),
       challenge: challenge === undefined ? undefined : Buffer.from(challenge, "hex"),
       passwordVersion: Number(/(?:^| )V=(\d)/.exec(words)?.[1] ?? 0),
-      message: /(?:^| )M=(.*)$/s.exec(words)?.[1] ?? "",
+      message: whole.slice(messageAt).replace(/^ ?M=/, ""),
     },
   };
 }
@@ -123,7 +125,8 @@ export function parseMsChapFailure(text: Buffer): Parsed<MsChapFailure> {
 export function emitMsChapFailure(failure: MsChapFailure): Buffer {
   const { errorCode, retryAllowed, challenge, passwordVersion, message } = failure;
   const fields = [`E=${errorCode}`, `R=${retryAllowed ? 1 : 0}`];
-  if (challenge !== undefined) fields.push(`C=${challenge.toString("hex").toUpperCase()}`, `V=${passwordVersion}`);
+  if (challenge !== undefined) fields.push(`C=${challenge.toString("hex").toUpperCase()}`);
+  if (passwordVersion !== 0) fields.push(`V=${passwordVersion}`);
   if (message !== "") fields.push(`M=${message}`);
   return Buffer.from(fields.join(" "), "latin1");
 }
