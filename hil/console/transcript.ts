@@ -39,8 +39,11 @@ export class Transcript {
       } else if (kind === "received") {
         for (const [index, part] of text.split("\n").entries()) {
           if (index > 0) open = undefined;
-          if (open === undefined && part !== "") drafts.push((open = { atNs, kind, text: "" }));
           if (open !== undefined) open.text += part;
+          else if (part !== "") {
+            open = { atNs, kind, text: part };
+            drafts.push(open);
+          }
         }
       }
     }

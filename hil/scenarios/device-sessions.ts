@@ -1,4 +1,4 @@
-/** Reads the sessions out of the device's `show vpn`. */
+/** Reads the sessions and interfaces out of the device's `show vpn` and `show interfaces`. */
 import type { DeviceConsole } from "../node/device-console.ts";
 import { check } from "../scenario.ts";
 
@@ -8,27 +8,35 @@ export interface DeviceSession {
   readonly user: string;
   /** The peer's address inside the tunnel. */
   readonly address: string;
-  readonly line: string;
+  readonly state: string;
 }
 
 export async function listSessions(console: DeviceConsole): Promise<readonly DeviceSession[]> {
   return parseSessions(await console.run("show vpn"));
 }
 
-/** The session of `user`; fails with what the device shows instead. */
+/** The connected session of `user`; fails with what the device shows instead. */
 export async function findSession(console: DeviceConsole, user: string): Promise<DeviceSession> {
   const shown = await console.run("show vpn");
-  const session = parseSessions(shown).find((each) => each.user === user);
-  check(session !== undefined, `the device shows no session of ${user}:\n${shown}`);
+  const session = parseSessions(shown).find((each) => each.user === user && each.state === "connected");
+  check(session !== undefined, `the device shows no connected session of ${user}:\n${shown}`);
   return session;
 }
 
-function parseSessions(shown: string): DeviceSession[] {
-  return shown.split("\n").flatMap((line) => {
-    const words = line.trim().split(/\s{2,}/);
-    const address = /\b192\.168\.\d+\.\d+\b/.exec(line)?.[0];
-    const [id, , user] = words;
-    if (id === undefined || !/^\d+$/.test(id) || address === undefined) return [];
-    return [{ id, user: user ?? "", address, line: line.trim() }];
-  });
+/** The names of the device's interfaces. */
+export async function listInterfaces(console: DeviceConsole): Promise<readonly string[]> {
+  return tableRows(await console.run("show interfaces")).map(([name = ""]) => name);
+}
+
+/** Columns ID, Role, User, Peer, Address, State, Up; details follow each row, indented. */
+export function parseSessions(shown: string): DeviceSession[] {
+  return tableRows(shown)
+    .filter(([id = ""]) => /^\d+$/.test(id))
+    .map(([id = "", , user = "", , address = "", state = ""]) => ({ id, user, address, state }));
+}
+
+/** The rows below a table's head: cells are two blanks apart, indented lines belong to the row above. */
+function tableRows(shown: string): string[][] {
+  const [, ...rows] = shown.split("\n").filter((line) => line !== "" && !line.startsWith(" "));
+  return rows.map((row) => row.trimEnd().split(/ {2,}/));
 }

@@ -4,7 +4,7 @@ import { device } from "../node/device.ts";
 import { lanHost } from "../peers/lan-host.ts";
 import { DialError, pptpLinux } from "../peers/pptp-linux.ts";
 import { check, defineSuite, type Scenario } from "../scenario.ts";
-import { findSession, listSessions } from "./device-sessions.ts";
+import { findSession, listInterfaces, listSessions } from "./device-sessions.ts";
 import { onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
 
 const PASSWORD = "lab-Admin-1";
@@ -22,6 +22,9 @@ const ALICE = {
 const TRANSFER_BYTES = 10_000_000;
 /** Longer than the device may take to notice a call's end. */
 const DOWN_WITHIN_MS = 30_000;
+
+/** Interfaces that are there without any tunnel. */
+const PHYSICAL: readonly string[] = ["lo", "wan", "lan", "eth0", "eth1"];
 
 const CONFIGURATION = [
   "set interfaces wan address 203.0.113.1/24",
@@ -151,9 +154,13 @@ async function nothingLeft(node: SmokeLab["node"], step: Parameters<typeof confi
     const left = await node.mobile.leftovers();
     check(left.length === 0, `left behind on mobile: ${left.join(", ")}`);
   });
-  await step("the device shows no session and answers for no pool address on the LAN", async () => {
+  await step("the device has no session and no tunnel interface left", async () => {
     const sessions = await listSessions(node.device.console);
-    check(sessions.length === 0, `the device still shows: ${sessions.map((session) => session.line).join("; ")}`);
+    check(sessions.length === 0, `the device still shows sessions ${sessions.map(({ id, state }) => `${id} (${state})`).join(", ")}`);
+    const tunnels = (await listInterfaces(node.device.console)).filter((name) => !PHYSICAL.includes(name));
+    check(tunnels.length === 0, `interfaces left behind on the device: ${tunnels.join(", ")}`);
+  });
+  await step("nobody answers for the pool's address on the LAN", async () => {
     const { received } = await node.office.ping(POOL_START);
     check(received === 0, `${POOL_START} still answers pings from the office although nobody is connected`);
   });
