@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ImageError } from "./failure.ts";
-import { runTool } from "./host-tool.ts";
+import { runTool, ToolError } from "./host-tool.ts";
 import type { LockedPackage } from "./lock.ts";
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -127,11 +127,20 @@ export class Apt {
     cwd = this.#folder,
     onLine?: (line: string) => void,
   ): Promise<string> {
-    return await runTool("flock", [join(this.#folder, "apt.conf"), tool, ...args], {
-      cwd,
-      env: { APT_CONFIG: join(this.#folder, "apt.conf") },
-      ...(onLine === undefined ? {} : { onLine }),
-    });
+    const configured = join(this.#folder, "apt.conf");
+    const env = { APT_CONFIG: configured };
+    try {
+      return await runTool("flock", [configured, tool, ...args], {
+        cwd,
+        env,
+        ...(onLine === undefined ? {} : { onLine }),
+      });
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      // apt's first complaint is the cause, the others follow from it.
+      const complaint = /^E: (.*)/m.exec(error.said)?.[1] ?? error.said;
+      throw new ImageError(`${tool} ${args.find((arg) => /^[a-z]/.test(arg))}: ${complaint}`, { cause: error });
+    }
   }
 }
 
@@ -178,6 +187,8 @@ async function configuration(folder: string, architecture: string): Promise<stri
     'APT::Sandbox::User "root";',
     'Acquire::Languages "none";',
     'Acquire::Retries "3";',
+    // Lists that cannot be fetched are an error, not a reason to go on with old ones.
+    'APT::Update::Error-Mode "any";',
     ...acquire,
     "",
   ].join("\n");

@@ -18,6 +18,18 @@ const PROVIDER = {
 
 export type HostTool = keyof typeof PROVIDER;
 
+/** A program ran and failed. */
+export class ToolError extends ImageError {
+  /** What it wrote to standard error, or else how it ended. */
+  readonly said: string;
+
+  constructor(tool: HostTool, args: readonly string[], said: string, options?: ErrorOptions) {
+    super(`${tool} ${args.slice(0, 4).join(" ")}: ${said}`, options);
+    this.name = "ToolError";
+    this.said = said;
+  }
+}
+
 export interface ToolOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -72,5 +84,5 @@ function explain(tool: HostTool, args: readonly string[], error: unknown): Error
     return new ImageError(`${tool} is not installed: run \`apt-get install ${PROVIDER[tool]}\` as root`);
   }
   const said = String(error.stderr ?? "").trim() || error.shortMessage;
-  return new ImageError(`${tool} ${args.slice(0, 4).join(" ")}: ${said}`, { cause: error });
+  return new ToolError(tool, args, said, { cause: error });
 }

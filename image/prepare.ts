@@ -126,7 +126,7 @@ async function fetchMissing(
       if (newer) replaced.set(entry.sha256, newer);
     }
     const wanted = [...offered, ...current].filter((entry) => !cache.has(entry));
-    await download(apt, wanted, cache, progress);
+    if (wanted.length > 0) await download(apt, wanted, cache, progress);
     await replacements.remember(replaced);
   }
   for (const entry of pinned) {
