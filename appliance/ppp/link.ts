@@ -14,10 +14,16 @@ import { Authenticatee } from "./authenticatee.ts";
 import { Authenticator, type AuthOutput } from "./authenticator.ts";
 import { Cbcp, type CbcpOutput } from "./cbcp.ts";
 import { type AuthRequest, type AuthVerdict, NO_KEYS, type SessionKeys } from "./credentials.ts";
-import { type LinkFailure, parseTerminateData } from "./failure.ts";
+import { emitWindowsTerminateData, type LinkFailure, parseTerminateData } from "./failure.ts";
 import type { IpcpSettings } from "./ipcp.ts";
 import { type AuthMethod, LcpPolicy, type LcpSettings } from "./lcp.ts";
-import { DEFAULT_TIMERS, Negotiation, type NegotiationInput, type NegotiationOutput } from "./negotiation.ts";
+import {
+  DEFAULT_TIMERS,
+  Identifiers,
+  Negotiation,
+  type NegotiationInput,
+  type NegotiationOutput,
+} from "./negotiation.ts";
 import { type NetworkOutput, NetworkPhase, type NetworkSettings } from "./network-phase.ts";
 
 export interface LinkSettings extends NetworkSettings {
@@ -34,12 +40,19 @@ export interface LinkSettings extends NetworkSettings {
   readonly maxUnansweredEchoes: number;
   /** From `up` to the network, at most. */
   readonly setupLimitMs: number;
+  /** Terminate-Requests of ours carry the Windows trailer: magic number, 003ccd74, error. */
+  readonly windowsTerminate: boolean;
+  /** LCP packets beyond RFC 1661's seven codes go without Address and Control once ACFC is agreed, as Windows sends them. */
+  readonly bareLcpExtensions: boolean;
 }
 
-export const DEFAULT_LINK_TIMES = {
+/** A link as the RFCs have it. */
+export const PLAIN_LINK = {
   echoIntervalMs: 20_000,
   maxUnansweredEchoes: 4,
   setupLimitMs: 60_000,
+  windowsTerminate: false,
+  bareLcpExtensions: false,
   timers: DEFAULT_TIMERS,
 } as const;
 
@@ -52,8 +65,8 @@ export type LinkInput =
   | { readonly type: "network"; readonly ipcp: IpcpSettings }
   /** The receive side of stateful MPPE lost step: ask the peer to flush. */
   | { readonly type: "mppe-reset-needed" }
-  /** End it, telling the peer. `data` goes into the Terminate-Request. */
-  | { readonly type: "close"; readonly failure: LinkFailure; readonly data?: Buffer }
+  /** End it, telling the peer. */
+  | { readonly type: "close"; readonly failure: LinkFailure; readonly windowsError?: number }
   | { readonly type: "tick" };
 
 export type LinkOutput =
@@ -88,6 +101,7 @@ export class Link {
   readonly #settings: LinkSettings;
   readonly #random: Random;
   readonly #policy: LcpPolicy;
+  readonly #identifiers = new Identifiers();
   readonly #lcp: Negotiation;
   #phase: Phase = { at: "dead" };
   /** Kept past its phase to repeat an answer that got lost (RFC 1994 §4.2). */
@@ -104,17 +118,22 @@ export class Link {
     this.#settings = settings;
     this.#random = random;
     this.#policy = new LcpPolicy(settings.lcp, random);
-    this.#lcp = new Negotiation(this.#policy, settings.timers);
+    this.#lcp = new Negotiation(this.#policy, settings.timers, this.#identifiers);
   }
 
   get phase(): Phase["at"] {
     return this.#phase.at;
   }
-  /** How to frame what we send to this peer: plain until LCP is open. */
+  /** How to frame data for this peer: plain until LCP is open. */
   get framing(): PppFraming {
     if (this.#lcp.state !== "opened") return PLAIN_FRAMING;
     const { acfc, pfc } = this.#policy.peer;
     return { omitAddressControl: acfc, compressProtocol: pfc };
+  }
+  /** How to frame a control packet. RFC 1661 §6.6 wants Address and Control on every LCP packet; Windows on seven codes. */
+  controlFraming(protocol: number, payload: Buffer): PppFraming {
+    const isExtension = protocol === Protocol.lcp && (payload[0] ?? 0) > CpCode.codeReject;
+    return isExtension && this.#settings.bareLcpExtensions ? { ...this.framing, evenOnLcp: true } : this.framing;
   }
   /** The largest payload the peer takes. */
   get peerMru(): number {
@@ -170,7 +189,7 @@ export class Link {
         if (this.#phase.at === "network") this.#runNetwork(this.#phase.network.requestReset(), now);
         break;
       case "close":
-        this.#close(input.failure, now, input.data);
+        this.#close(input.failure, now, input.windowsError);
         break;
       case "tick":
         this.#tick(now);
@@ -332,7 +351,7 @@ export class Link {
   }
 
   #network(keys: SessionKeys, ipcp: IpcpSettings, cbcp: Cbcp | undefined, now: Millis): void {
-    const network = new NetworkPhase(this.#settings, ipcp, keys, this.#random);
+    const network = new NetworkPhase(this.#settings, ipcp, keys, this.#identifiers, this.#random);
     this.#phase = { at: "network", network, cbcp };
     this.#runNetwork(network.start(now), now);
   }
@@ -359,7 +378,7 @@ export class Link {
 
   // --- terminate ---------------------------------------------------------------------------------------------------
 
-  #close(failure: LinkFailure, now: Millis, data?: Buffer): void {
+  #close(failure: LinkFailure, now: Millis, windowsError = 0): void {
     if (this.#phase.at === "terminate" || this.#phase.at === "closed") return;
     this.#failure = failure;
     const wasDead = this.#phase.at === "dead";
@@ -367,7 +386,8 @@ export class Link {
     this.#setupDeadline = undefined;
     this.#echoDeadline = undefined;
     this.#networkGone();
-    if (!wasDead) this.#runLcp(data === undefined ? { type: "close" } : { type: "close", data }, now);
+    const data = this.#settings.windowsTerminate ? emitWindowsTerminateData(this.magic, windowsError) : Buffer.alloc(0);
+    if (!wasDead) this.#runLcp({ type: "close", data }, now);
     // Where there is nobody to take leave of (RFC 1661 §4.1: Initial, Closed), no "finished" will come.
     if (wasDead || this.#lcp.state === "closed" || this.#lcp.state === "initial") this.#end(failure);
   }

@@ -80,6 +80,16 @@ const REFUSALS_PER_FAILURE = 3;
 
 const TIMED_STATES: readonly State[] = ["closing", "stopping", "req-sent", "ack-rcvd", "ack-sent"];
 
+/** Packet identifiers, one sequence for all protocols of a link, as Windows counts them. */
+export class Identifiers {
+  #next = 0;
+  next(): number {
+    const identifier = this.#next;
+    this.#next = (identifier + 1) & 0xff;
+    return identifier;
+  }
+}
+
 export class Negotiation {
   readonly #policy: OptionPolicy;
   readonly #timers: NegotiationTimers;
@@ -87,9 +97,9 @@ export class Negotiation {
   #deadline: Millis | undefined;
   #restartCounter = 0;
   #attempt = 0;
-  #identifier: number;
+  readonly #identifiers: Identifiers;
   /** Options of the Configure-Request in flight, and its identifier. */
-  #requested = Buffer.alloc(0);
+  #requested: Buffer = Buffer.alloc(0);
   #requestIdentifier = -1;
   /** What we last acknowledged, to know a repetition from a renegotiation. */
   #acked: Buffer | undefined;
@@ -97,14 +107,14 @@ export class Negotiation {
   #naksSent = 0;
   #refusalsSent = 0;
   #refusalsReceived = 0;
-  #closeData = Buffer.alloc(0);
+  #closeData: Buffer = Buffer.alloc(0);
   #failure: NegotiationFailure | undefined;
   #terminateData: Buffer | undefined;
 
-  constructor(policy: OptionPolicy, timers: NegotiationTimers = DEFAULT_TIMERS, firstIdentifier = 0) {
+  constructor(policy: OptionPolicy, timers: NegotiationTimers = DEFAULT_TIMERS, identifiers = new Identifiers()) {
     this.#policy = policy;
     this.#timers = timers;
-    this.#identifier = firstIdentifier;
+    this.#identifiers = identifiers;
   }
 
   get state(): State {
@@ -115,9 +125,7 @@ export class Negotiation {
   }
   /** A fresh identifier, for the packets the owner sends itself (Echo-Request, Protocol-Reject, Identification, Reset-Request). */
   nextIdentifier(): number {
-    const identifier = this.#identifier;
-    this.#identifier = (identifier + 1) & 0xff;
-    return identifier;
+    return this.#identifiers.next();
   }
 
   handle(input: NegotiationInput, now: Millis): readonly NegotiationOutput[] {

@@ -13,7 +13,7 @@ import type { SessionKeys } from "./credentials.ts";
 import type { LinkFailure } from "./failure.ts";
 import { IpcpPolicy, type IpcpSettings } from "./ipcp.ts";
 import { Ipv6cpPolicy } from "./ipv6cp.ts";
-import { Negotiation, type NegotiationInput, type NegotiationTimers } from "./negotiation.ts";
+import { type Identifiers, Negotiation, type NegotiationInput, type NegotiationTimers } from "./negotiation.ts";
 
 export interface NetworkSettings {
   readonly encryption: EncryptionPolicy;
@@ -56,19 +56,25 @@ export class NetworkPhase {
   #failed = false;
   #out: NetworkOutput[] = [];
 
-  constructor(settings: NetworkSettings, ipcp: IpcpSettings, keys: SessionKeys, random: Random) {
+  constructor(
+    settings: NetworkSettings,
+    ipcp: IpcpSettings,
+    keys: SessionKeys,
+    identifiers: Identifiers,
+    random: Random,
+  ) {
     const { encryption, timers } = settings;
     this.#use = encryption.use;
     this.#keys = keys;
     this.#ipcpPolicy = new IpcpPolicy(ipcp);
-    this.#ipcp = new Negotiation(this.#ipcpPolicy, timers);
-    if (settings.ipv6 === "link-local") this.#ipv6cp = new Negotiation(new Ipv6cpPolicy(random), timers);
+    this.#ipcp = new Negotiation(this.#ipcpPolicy, timers, identifiers);
+    if (settings.ipv6 === "link-local") this.#ipv6cp = new Negotiation(new Ipv6cpPolicy(random), timers, identifiers);
     const common = usableStrengths(keys).filter((bits) => encryption.strengths.includes(bits));
     if (encryption.use !== "none" && common.length > 0) {
       const policy = new CcpPolicy(encryption, common, () => {
         this.#out.push({ type: "mppe-flush" });
       });
-      this.#ccp = { policy, negotiation: new Negotiation(policy, timers) };
+      this.#ccp = { policy, negotiation: new Negotiation(policy, timers, identifiers) };
     }
   }
 

@@ -6,7 +6,7 @@
  */
 
 import { Millis, type Random } from "../ports.ts";
-import { DEFAULT_LINK_TIMES, type LinkSettings } from "../ppp/link.ts";
+import { type LinkSettings, PLAIN_LINK } from "../ppp/link.ts";
 import type { CallIds, LocalCallId } from "../pptp/call-id.ts";
 import { formatIpv4, Ipv4 } from "../wire/ipv4.ts";
 import { diagnose, isOrderly, type SessionFailure } from "./diagnosis.ts";
@@ -116,7 +116,14 @@ export class PptpClient {
       if (this.#attempt?.at !== "connecting" || this.#attempt.connection !== connection) return;
       const ends = { connection, role: "client", local, peer: this.settings.server } as const;
       // Nobody calls a client: an Incoming-Call-Request gets a refusal.
-      const tunnel = new Tunnel(ends, { acceptCall: () => undefined }, this.#random, this.#callIds, now);
+      const tunnel = new Tunnel(
+        ends,
+        { acceptCall: () => undefined },
+        this.#random,
+        this.#callIds,
+        now,
+        this.settings.profile.endpoint,
+      );
       this.#attempt = { at: "tunnel", tunnel, session: undefined };
       this.#stage = "tcp-connected";
       this.#take(tunnel.open(now), now);
@@ -189,6 +196,11 @@ export class PptpClient {
     } else if (attempt) this.#take(attempt.tunnel.stop(now), now);
   }
 
+  #placeCall(tunnel: Tunnel, now: Millis): void {
+    const correlationId: Buffer = this.settings.profile.correlationId ? this.#random.bytes(16) : Buffer.alloc(0);
+    this.#take(tunnel.placeCall(this.#sessionSettings(correlationId), correlationId, now), now);
+  }
+
   #take(outputs: readonly TunnelOutput[], now: Millis): void {
     for (const output of outputs) {
       const attempt = this.#attempt;
@@ -199,7 +211,7 @@ export class PptpClient {
           break;
         case "control-established":
           this.#stage = "control-established";
-          this.#take(attempt.tunnel.placeCall(this.#sessionSettings(), Buffer.alloc(0), now), now);
+          this.#placeCall(attempt.tunnel, now);
           break;
         case "session-started":
           attempt.session = output.session;
@@ -230,7 +242,7 @@ export class PptpClient {
     switch (output.type) {
       case "authenticated": {
         const forbidden = [this.settings.server];
-        const ask = ["primary-dns", "secondary-dns"] as const;
+        const ask = this.settings.profile.ipcpAsk;
         const ipcp = { local: Ipv4(0), remote: undefined, dns: [], wins: [], ask, forbidden };
         this.#take(tunnel.session(session.callId, { type: "network", ipcp }, now), now);
         break;
@@ -269,24 +281,29 @@ export class PptpClient {
     }
   }
 
-  #sessionSettings(): SessionSettings {
-    const { user, password, newPassword, authentication, encryption, mtu } = this.settings;
+  #sessionSettings(correlationId: Buffer): SessionSettings {
+    const { user, password, newPassword, authentication, encryption, mtu, profile } = this.settings;
+    const identifications: Buffer[] = profile.identifications.map((text) => Buffer.from(text, "latin1"));
+    if (profile.correlationId) identifications.push(correlationId);
     const link: LinkSettings = {
-      ...DEFAULT_LINK_TIMES,
+      ...PLAIN_LINK,
       lcp: {
         mru: mtu,
         demandAuth: [], // ppp #335: a server has no account with us
         offerAuth: authentication,
         compressHeaders: true,
-        callback: "refuse",
-        requestCallback: false,
+        callback: profile.callback ? "cbcp" : "refuse",
+        requestCallback: profile.callback,
       },
       name: user,
       authRetries: 0,
       credentials: newPassword === undefined ? { user, password } : { user, password, newPassword },
       encryption,
-      ipv6: "refuse",
-      identifications: [],
+      ipv6: profile.ipv6 ? "link-local" : "refuse",
+      identifications,
+      echoIntervalMs: profile.echoIntervalMs,
+      windowsTerminate: profile.windowsTerminate,
+      bareLcpExtensions: profile.bareLcpExtensions,
     };
     return { link, mtu, holdLcpMs: 0 };
   }

@@ -9,7 +9,7 @@ import { Millis, type Random } from "../ports.ts";
 import type { AuthRequest, AuthVerdict } from "../ppp/credentials.ts";
 import { accountName, METHOD_NAME, verifyPassword, WRONG_PASSWORD } from "../ppp/credentials.ts";
 import type { AuthMethod } from "../ppp/lcp.ts";
-import { DEFAULT_LINK_TIMES, type LinkSettings } from "../ppp/link.ts";
+import { type LinkSettings, PLAIN_LINK } from "../ppp/link.ts";
 import { CallIds, type LocalCallId } from "../pptp/call-id.ts";
 import { formatIpv4, type Ipv4 } from "../wire/ipv4.ts";
 import { AddressPool } from "./address-pool.ts";
@@ -283,7 +283,7 @@ export class PptpServer {
     const { authentication, encryption, mtu } = this.#settings;
     if (this.#guests.size >= this.#settings.pool.count + HALF_OPEN_IN_ALL) return undefined;
     const link: LinkSettings = {
-      ...DEFAULT_LINK_TIMES,
+      ...PLAIN_LINK,
       lcp: {
         mru: mtu,
         demandAuth: authentication,

@@ -155,7 +155,7 @@ export class Session {
     const { framing } = this.#link;
     switch (output.type) {
       case "send":
-        return [{ type: "send-frame", protocol: output.protocol, payload: output.payload, framing }];
+        return [{ ...output, type: "send-frame", framing: this.#link.controlFraming(output.protocol, output.payload) }];
       case "verify":
         return [output];
       case "lcp-opened":

@@ -1,6 +1,7 @@
 /** What an administrator decides about PPTP: the values `config/` hands to the tunnels. */
 import type { EncryptionPolicy } from "../ppp/ccp.ts";
 import type { AuthMethod } from "../ppp/lcp.ts";
+import type { ClientProfile } from "../pptp/quirks.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
 import type { DialPolicy } from "./virtual-interface.ts";
 
@@ -41,4 +42,6 @@ export interface ClientSettings {
   readonly encryption: EncryptionPolicy;
   readonly mtu: number;
   readonly dial: DialPolicy;
+  /** Whose manners it has on the wire. */
+  readonly profile: ClientProfile;
 }

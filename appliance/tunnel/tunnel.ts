@@ -9,6 +9,7 @@ import { Millis } from "../ports.ts";
 import type { CallIds, LocalCallId, PeerCallId } from "../pptp/call-id.ts";
 import { ControlConnection, type ControlInput, type ControlOutput } from "../pptp/control-connection.ts";
 import { ControlStream } from "../pptp/control-stream.ts";
+import { CULVERT, type EndpointProfile } from "../pptp/quirks.ts";
 import { emitControlMessage } from "../wire/control-message.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
 import type { SessionFailure } from "./diagnosis.ts";
@@ -55,12 +56,19 @@ export class Tunnel {
   #closed = false;
   #out: TunnelOutput[] = [];
 
-  constructor(ends: TunnelEnds, policy: TunnelPolicy, random: Random, callIds: CallIds, now: Millis) {
+  constructor(
+    ends: TunnelEnds,
+    policy: TunnelPolicy,
+    random: Random,
+    callIds: CallIds,
+    now: Millis,
+    profile: EndpointProfile = CULVERT,
+  ) {
     this.ends = ends;
     this.#policy = policy;
     this.#random = random;
     this.#callIds = callIds;
-    this.#control = new ControlConnection(ends.role === "server" ? "pac" : "pns", now);
+    this.#control = new ControlConnection(ends.role === "server" ? "pac" : "pns", now, profile);
   }
 
   get sessions(): Iterable<Session> {

@@ -48,6 +48,8 @@ export interface PppFraming {
   readonly omitAddressControl: boolean;
   /** Send protocols below 0x100 in one byte (the peer asked for PFC). */
   readonly compressProtocol: boolean;
+  /** On LCP too, as Windows does with Identification and Echo-Reply. */
+  readonly evenOnLcp?: boolean;
 }
 export const PLAIN_FRAMING: PppFraming = { omitAddressControl: false, compressProtocol: false };
 
@@ -56,7 +58,7 @@ export function writePppHeader(bytes: Buffer, end: number, protocol: number, fra
   let at = end;
   if (framing.compressProtocol && protocol < 0x100) bytes[--at] = protocol;
   else at = bytes.writeUInt16BE(protocol, end - 2) - 2;
-  if (framing.omitAddressControl && protocol !== Protocol.lcp) return at;
+  if (framing.omitAddressControl && (protocol !== Protocol.lcp || framing.evenOnLcp === true)) return at;
   bytes.writeUInt16BE(ADDRESS_CONTROL, at - 2);
   return at - 2;
 }

@@ -5,6 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import type { EncryptionPolicy } from "../../appliance/ppp/ccp.ts";
 import type { AuthMethod } from "../../appliance/ppp/lcp.ts";
+import { CULVERT_CLIENT } from "../../appliance/pptp/quirks.ts";
 import type { ClientSettings, ServerSettings } from "../../appliance/tunnel/settings.ts";
 import { DEFAULT_REDIAL } from "../../appliance/tunnel/virtual-interface.ts";
 import { Ipv4, parseIpv4 } from "../../appliance/wire/ipv4.ts";
@@ -39,6 +40,7 @@ function clientSettings(authentication: readonly AuthMethod[], encryption: Encry
     encryption,
     mtu: 1400,
     dial: { mode: "manual", idleMs: undefined, ...DEFAULT_REDIAL },
+    profile: CULVERT_CLIENT,
   };
 }
 
