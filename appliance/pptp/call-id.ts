@@ -39,6 +39,7 @@ export class CallIds {
   }
 
   release(id: LocalCallId): void {
+    if (!this.#taken.has(id) || this.#resting.includes(id)) return;
     this.#resting.push(id);
     const rested = this.#resting.length > RESTING ? this.#resting.shift() : undefined;
     if (rested !== undefined) this.#taken.delete(rested);

@@ -18,22 +18,25 @@ export class ControlStream {
   *receive(bytes: Buffer): Generator<StreamOutput, void> {
     if (this.#dead) return;
     let rest = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
-    for (;;) {
-      const length = controlMessageLength(rest);
-      if (length === undefined) break;
-      if (!length.ok) {
-        this.#dead = true;
-        yield { type: "lost-synchronization", fault: length.fault };
-        return;
+    try {
+      for (;;) {
+        const length = controlMessageLength(rest);
+        if (length === undefined) return;
+        if (!length.ok) {
+          this.stop();
+          yield { type: "lost-synchronization", fault: length.fault };
+          return;
+        }
+        if (rest.length < length.value) return;
+        const message = parseControlMessage(rest.subarray(0, length.value));
+        rest = rest.subarray(length.value);
+        yield message.ok ? { type: "message", message: message.value } : { type: "skipped", fault: message.fault };
+        if (this.#dead) return;
       }
-      if (rest.length < length.value) break;
-      const message = parseControlMessage(rest.subarray(0, length.value));
-      rest = rest.subarray(length.value);
-      this.#pending = Buffer.from(rest);
-      yield message.ok ? { type: "message", message: message.value } : { type: "skipped", fault: message.fault };
-      if (this.#dead) return;
+    } finally {
+      // Once per chunk, also when the consumer leaves early: copied per message, a chunk of small ones would cost its square.
+      if (!this.#dead) this.#pending = Buffer.from(rest);
     }
-    this.#pending = Buffer.from(rest);
   }
 
   /** No more messages: the connection is closing. */

@@ -39,7 +39,7 @@ export class GreSession {
   readonly #waiting = new Map<number, Buffer>();
   readonly counters: GreCounters = { lost: 0, lateOrDuplicate: 0, reordered: 0, implausible: 0 };
   #expected: number | undefined;
-  #highest = 0;
+  #highest: number | undefined;
   #jumpCandidate: number | undefined;
   #reorderDeadline: Millis | undefined;
   #unacknowledged = 0;
@@ -82,6 +82,10 @@ export class GreSession {
       this.counters.implausible++;
       return;
     }
+    if (this.#waiting.has(sequence)) {
+      this.counters.lateOrDuplicate++;
+      return;
+    }
     this.#noteReceived(sequence, now);
     if (ahead === 0) {
       this.#take(payload, 0);
@@ -91,10 +95,6 @@ export class GreSession {
     if (ahead > PLAUSIBLE_JUMP) {
       this.#release();
       this.#giveUpTo(sequence, payload);
-      return;
-    }
-    if (this.#waiting.has(sequence)) {
-      this.counters.lateOrDuplicate++;
       return;
     }
     this.#waiting.set(sequence, Buffer.from(payload)); // the payload is a loan
@@ -117,7 +117,7 @@ export class GreSession {
   }
 
   #noteReceived(sequence: number, now: Millis): void {
-    if (this.#unacknowledged === 0 || ((sequence - this.#highest) | 0) > 0) this.#highest = sequence;
+    if (this.#highest === undefined || ((sequence - this.#highest) | 0) > 0) this.#highest = sequence;
     this.#unacknowledged++;
     this.#ackDeadline = this.#unacknowledged >= this.#times.ackEvery ? now : (this.#ackDeadline ?? this.#ackAt(now));
   }
