@@ -1,7 +1,7 @@
 /** The command language as data, and the three things done with a line: cut it into words, understand it, complete it. */
 import { type Config, entriesOf, locate } from "../config/config.ts";
 import type { SchemaNode, Word } from "../config/schema.ts";
-import { describeType, mostWords, wordsOf } from "../config/value.ts";
+import { describeType, formatValue, mostWords, wordsOf } from "../config/value.ts";
 
 export type Mode = "operational" | "configure";
 
@@ -288,7 +288,8 @@ function settingCandidates(
   const listed = wordsOf(leaf.type)
     .filter(({ word }) => !rest.includes(word))
     .map((each) => ({ ...each, placeholder: false }));
-  const place: Candidate = { word: "VALUE", help: describeType(leaf), placeholder: true };
+  const fallback = leaf.default === undefined ? "" : `; ${formatValue(leaf, leaf.default, "hide")} if nothing is set`;
+  const place: Candidate = { word: "VALUE", help: describeType(leaf) + fallback, placeholder: true };
   const values = listed.length > 0 ? listed : [place];
   return [...(full ? [] : values), ...(rest.length > 0 ? [ENTER] : [])];
 }

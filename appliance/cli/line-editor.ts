@@ -179,14 +179,26 @@ interface Screen {
   readonly cursor: number;
 }
 
-/** The shortest output we know that turns one screen line into another. */
+/** A short output that turns one screen line into another. */
 function difference(from: Screen, to: Screen): string {
   let same = 0;
   while (same < from.text.length && same < to.text.length && from.text[same] === to.text[same]) same++;
   if (same === from.text.length && same === to.text.length) return move(from.text, from.cursor, to.cursor);
+  const grown = to.text.length - from.text.length;
+  const [longer, shorter] = grown > 0 ? [to.text, from.text] : [from.text, to.text];
+  const rest = shorter.slice(same);
+  if (grown !== 0 && rest.length > 3 && equal(longer.slice(same + Math.abs(grown)), rest)) {
+    // The terminal moves the rest of the line itself (VT102: ICH, DCH).
+    const shift = grown > 0 ? `\x1b[${grown}@${to.text.slice(same, same + grown).join("")}` : `\x1b[${-grown}P`;
+    return move(from.text, from.cursor, same) + shift + move(to.text, same + Math.max(0, grown), to.cursor);
+  }
   const written = to.text.slice(same).join("");
   const erased = from.text.length > to.text.length ? ERASE_TO_END : "";
   return move(from.text, from.cursor, same) + written + erased + move(to.text, to.text.length, to.cursor);
+}
+
+function equal(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((character, i) => character === b[i]);
 }
 
 /** Moves the cursor over a line's text: to the right by writing it again, or by a sequence where that is shorter. */

@@ -67,7 +67,7 @@ export class ConsoleSession {
       return;
     }
     if (this.#state.at === "shell" && key.key === "text" && key.text === "?" && !this.#inQuotes()) {
-      this.#help();
+      this.#help("?\n");
       return;
     }
     const { output, event } = this.#editor.press(key);
@@ -235,18 +235,19 @@ export class ConsoleSession {
     const common = words.reduce((a, b) => a.slice(0, commonLength(a, b)), words[0] ?? "");
     const rest = common.slice(partial.length) + (words.length === 1 && candidates.length === 1 ? " " : "");
     if (rest !== "") this.#write(this.#editor.insert(rest));
-    else if (words.length > 1) this.#help();
+    else if (words.length > 1) this.#help("\n");
     else this.#write(BELL);
   }
 
-  #help(): void {
+  /** The words that can stand at the cursor, below the line, and the line again. */
+  #help(first: string): void {
     const { candidates } = complete(
       this.#editor.beforeCursor,
       this.#mode,
       this.#shell.edit?.candidate ?? this.#appliance.running,
     );
     const lines = helpLines(candidates.filter((each) => each !== ENTER || this.#editor.text.trim() !== ""));
-    this.#write(`?\n${lines.map((line) => `${line}\n`).join("")}${this.#editor.redraw()}`);
+    this.#write(`${first}${lines.map((line) => `${line}\n`).join("")}${this.#editor.redraw()}`);
   }
 
   #inQuotes(): boolean {

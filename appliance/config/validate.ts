@@ -22,8 +22,8 @@ export function warnings(before: Config, after: Config): readonly string[] {
   const heard: string[] = [];
   if (!flag(before, "vpn server enabled")) {
     heard.push(
-      "PPTP is broken cryptography: whoever records a session can find its password and read it all.",
-      "Use it only where nothing better is possible, and never with a password used elsewhere.",
+      "PPTP is broken cryptography: whoever records a session can find its password and read it all. " +
+        "Use it only where nothing better is possible, and with passwords used nowhere else.",
     );
   }
   if (!entriesOf(after, "vpn account").some((user) => flag(after, `vpn account ${user} enabled`)))

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { validate, warnings } from "../../appliance/config/validate.ts";
+import { configOf, OFFICE } from "../support/config-text.ts";
+
+/** What is set on top of the office, and where the problem lies; a line may set a value again. */
+const CASES: readonly (readonly [string, readonly string[], readonly [string, RegExp][]])[] = [
+  ["the office", [], []],
+  ["a pool beside the LAN", ["vpn server pool start 10.9.0.1"], []],
+  ["a pool of the last host address", ["vpn server pool start 192.168.1.254", "vpn server pool count 1"], []],
+  [
+    "a pool up to the broadcast address",
+    ["vpn server pool start 192.168.1.250", "vpn server pool count 6"],
+    [["vpn server pool start", /192\.168\.1\.250 to 192\.168\.1\.255 lies partly/]],
+  ],
+  [
+    "a pool with the LAN address, which is the server's",
+    ["vpn server pool start 192.168.1.1"],
+    [["vpn server pool start", /own address 192\.168\.1\.1/]],
+  ],
+  [
+    "a pool with the LAN address beside the server's",
+    ["vpn server pool start 192.168.1.1", "vpn server address 192.168.1.100"],
+    [["vpn server pool start", /the LAN address 192\.168\.1\.1/]],
+  ],
+  [
+    "a pool with the server's own address",
+    ["vpn server address 192.168.1.219"],
+    [["vpn server pool start", /own address 192\.168\.1\.219/]],
+  ],
+  ["the address behind the pool", ["vpn server address 192.168.1.220"], []],
+  [
+    "a pool in the WAN's network",
+    ["vpn server pool start 203.0.113.200"],
+    [["vpn server pool start", /overlaps the WAN/]],
+  ],
+  [
+    "a pool that runs into the multicast addresses",
+    ["vpn server pool start 223.255.255.250"],
+    [["vpn server pool start", /runs out of the host addresses/]],
+  ],
+  [
+    "required encryption with PAP",
+    ["vpn server authentication mschap-v2 pap chap-md5"],
+    [["vpn server authentication", /pap and chap-md5 cannot be used with required encryption/]],
+  ],
+  ["optional encryption with PAP", ["vpn server authentication mschap-v2 pap", "vpn server encryption optional"], []],
+  ["an account without a password", ["vpn account bob enabled true"], [["vpn account bob password", /no password/]]],
+  ["an account's own address", ["vpn account alice address 192.168.1.205"], []],
+  [
+    "one address for two accounts",
+    ["vpn account alice address 10.0.0.9", "vpn account bob password x", "vpn account bob address 10.0.0.9"],
+    [["vpn account bob address", /account alice has the address 10\.0\.0\.9/]],
+  ],
+  [
+    "the LAN address for an account",
+    ["vpn account alice address 192.168.1.1"],
+    [["vpn account alice address", /the LAN interface has/]],
+  ],
+  [
+    "a gateway outside the WAN",
+    ["interfaces wan gateway 203.0.114.1"],
+    [["interfaces wan gateway", /not in the WAN's network/]],
+  ],
+  ["our own address as gateway", ["interfaces wan gateway 203.0.113.1"], [["interfaces wan gateway", /our own/]]],
+  [
+    "a broadcast address as our own",
+    ["interfaces lan address 192.168.1.255/24"],
+    [["interfaces lan address", /network or broadcast/]],
+  ],
+  ["overlapping networks", ["interfaces lan address 203.0.113.65/26"], [["interfaces lan address", /overlaps/]]],
+  ["one device for both", ["interfaces lan device eth0"], [["interfaces lan device", /WAN device too/]]],
+  ["a point-to-point WAN", ["interfaces wan address 203.0.113.2/31", "interfaces wan gateway 203.0.113.3"], []],
+];
+
+for (const [name, lines, expected] of CASES) {
+  test(name, () => {
+    const problems = validate(configOf(...OFFICE, ...lines));
+    assert.deepEqual(
+      problems.map(({ path }) => path),
+      expected.map(([path]) => path),
+      JSON.stringify(problems),
+    );
+    for (const [i, [, text]] of expected.entries()) {
+      assert.match(problems[i]?.problem ?? "", text);
+      assert.notEqual(problems[i]?.hint, "");
+    }
+  });
+}
+
+test("an empty configuration is good, and a server that is on names all it lacks", () => {
+  assert.deepEqual(validate(configOf()), []);
+  assert.deepEqual(
+    validate(configOf("vpn server enabled true")).map(({ path }) => path),
+    ["vpn server address", "vpn server pool start", "vpn server pool count"],
+  );
+  assert.deepEqual(
+    validate(configOf("vpn server pool count 3", "interfaces wan gateway 10.0.0.1")).map(({ path }) => path),
+    ["interfaces wan gateway", "vpn server pool start"],
+  );
+});
+
+test("PPTP's weakness is said once: when the server is switched on", () => {
+  const weak = /PPTP is broken cryptography/;
+  const on = configOf(...OFFICE);
+  assert.match(warnings(configOf(), on).join(), weak);
+  assert.deepEqual(warnings(on, configOf(...OFFICE, "vpn server mtu 1300")), []);
+  assert.deepEqual(warnings(on, configOf()), []);
+  assert.match(warnings(on, configOf(...OFFICE, "vpn account alice enabled false")).join(), /no account can dial in/);
+});

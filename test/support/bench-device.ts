@@ -1,0 +1,74 @@
+/** A whole appliance over fakes: disk, kernel and clock in memory, tunnels that only remember what they were told. */
+
+import type { VpnSettings } from "../../appliance/config/settings.ts";
+import { ConfigStore } from "../../appliance/config/store.ts";
+import type { Power } from "../../appliance/ports.ts";
+import { Administrator } from "../../appliance/service/administrator.ts";
+import { Appliance, type Vpn } from "../../appliance/service/appliance.ts";
+import { Journal } from "../../appliance/service/journal.ts";
+import { Network } from "../../appliance/service/network.ts";
+import type { SessionStatus } from "../../appliance/tunnel/status.ts";
+import { FakeDisk } from "./fake-disk.ts";
+import { FakeNet } from "./fake-net.ts";
+import { ManualClock } from "./manual-clock.ts";
+
+export class RecordingVpn implements Vpn {
+  readonly applied: VpnSettings[] = [];
+  live: SessionStatus[] = [];
+  closed = false;
+
+  apply(settings: VpnSettings): void {
+    this.applied.push(settings);
+  }
+  sessions(): readonly SessionStatus[] {
+    return this.live;
+  }
+  hangUp(id: number): boolean {
+    const before = this.live.length;
+    this.live = this.live.filter((session) => session.id !== id);
+    return this.live.length < before;
+  }
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+}
+
+export class BenchDevice {
+  readonly disk: FakeDisk;
+  readonly net = new FakeNet("eth0", "eth1");
+  readonly clock = new ManualClock();
+  readonly vpn = new RecordingVpn();
+  readonly powered: string[] = [];
+  readonly appliance: Appliance;
+
+  /** Boots from this disk. */
+  constructor(disk: FakeDisk = new FakeDisk()) {
+    this.disk = disk;
+    const wallClock = (): Date => new Date(Date.UTC(2026, 10, 22, 10) + this.clock.now());
+    const journal = new Journal(wallClock);
+    const power: Power = {
+      reboot: () => this.powered.push("reboot"),
+      powerOff: () => this.powered.push("off"),
+    };
+    this.appliance = new Appliance({
+      store: new ConfigStore(disk),
+      administrator: new Administrator(disk, this.clock, { bytes: (length) => Buffer.alloc(length, 7) }),
+      network: new Network(this.net, journal),
+      vpn: this.vpn,
+      net: this.net,
+      journal,
+      power,
+      clock: this.clock,
+      wallClock,
+    });
+    this.appliance.start();
+  }
+
+  logText(): string {
+    return this.appliance
+      .lastLog(1000)
+      .map(({ level, area, text }) => `${level} ${area}: ${text}`)
+      .join("\n");
+  }
+}
