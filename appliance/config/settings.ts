@@ -59,6 +59,7 @@ export function vpnSettings(config: Config): VpnSettings {
         allowStateful: false,
         preferStateful: false,
       },
+      callback: "refuse",
     },
     accounts: entriesOf(config, "vpn account").map((user) => account(config, user)),
     clients: [],

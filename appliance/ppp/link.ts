@@ -260,9 +260,9 @@ export class Link {
   }
 
   #lcpUp(now: Millis): void {
-    this.#out.push({ type: "lcp-opened" });
     for (const message of this.#settings.identifications)
       this.#send(Protocol.lcp, this.#policy.identification(this.#lcp.nextIdentifier(), message));
+    this.#out.push({ type: "lcp-opened" });
     if (this.#settings.echoIntervalMs > 0) this.#echoDeadline = Millis(now + this.#settings.echoIntervalMs);
     this.#startAuthentication(now);
   }
@@ -329,12 +329,13 @@ export class Link {
   // --- callback, network -------------------------------------------------------------------------------------------
 
   #callback(keys: SessionKeys, ipcp: IpcpSettings, now: Millis): void {
-    const asks = this.#policy.peer.callback;
-    if (!asks && !this.#policy.callbackRequested) {
+    // RRAS asks for callback too: it is the caller, who asked first, that answers in CBCP.
+    const answers = this.#policy.callbackRequested;
+    if (!answers && !this.#policy.peer.callback) {
       this.#network(keys, ipcp, undefined, now);
       return;
     }
-    const cbcp = new Cbcp(asks ? "asks" : "answers");
+    const cbcp = new Cbcp(answers ? "answers" : "asks");
     this.#phase = { at: "callback", cbcp, keys, ipcp };
     this.#runCbcp(cbcp.start(now), now);
   }

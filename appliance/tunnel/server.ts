@@ -280,7 +280,7 @@ export class PptpServer {
   }
 
   #acceptCall(): SessionSettings | undefined {
-    const { authentication, encryption, mtu } = this.#settings;
+    const { authentication, encryption, mtu, callback } = this.#settings;
     if (this.#guests.size >= this.#settings.pool.count + HALF_OPEN_IN_ALL) return undefined;
     const link: LinkSettings = {
       ...PLAIN_LINK,
@@ -289,7 +289,7 @@ export class PptpServer {
         demandAuth: authentication,
         offerAuth: [],
         compressHeaders: true,
-        callback: "refuse",
+        callback,
         requestCallback: false,
       },
       name: "culvert",

@@ -19,6 +19,8 @@ export interface ServerSettings {
   /** Best first. */
   readonly authentication: readonly AuthMethod[];
   readonly encryption: EncryptionPolicy;
+  /** `refuse` rejects the Callback option; `cbcp` accepts it and then agrees on "no callback", as RRAS does. */
+  readonly callback: "refuse" | "cbcp";
 }
 
 export interface Account {

@@ -26,6 +26,7 @@ function serverSettings(authentication: readonly AuthMethod[], encryption: Encry
     mtu: 1400,
     authentication,
     encryption,
+    callback: "refuse",
   };
 }
 

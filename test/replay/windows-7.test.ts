@@ -1,0 +1,261 @@
+/**
+ * A real Windows 7 client against Windows RRAS, replayed: its messages drive our server, and the server's drive our
+ * client under the Windows 7 profile. Only call ids, magic numbers and the identifiers of answers are mapped; challenges
+ * are those of the capture, handed in as luck, so that responses and MPPE data stay valid.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UserSpaceDataPlane } from "../../appliance/dataplane/user-space.ts";
+import { type GreSocket, Millis, type Random } from "../../appliance/ports.ts";
+import type { EncryptionPolicy } from "../../appliance/ppp/ccp.ts";
+import type { EncryptedDirection } from "../../appliance/ppp/network-phase.ts";
+import { CallIds, LocalCallId, PeerCallId } from "../../appliance/pptp/call-id.ts";
+import { WINDOWS_7 } from "../../appliance/pptp/quirks.ts";
+import { PptpClient } from "../../appliance/tunnel/client.ts";
+import { ConnectionId, type Effect } from "../../appliance/tunnel/effect.ts";
+import { PptpServer } from "../../appliance/tunnel/server.ts";
+import type { ClientSettings, ServerSettings } from "../../appliance/tunnel/settings.ts";
+import { DEFAULT_REDIAL } from "../../appliance/tunnel/virtual-interface.ts";
+import { parseControlMessage } from "../../appliance/wire/control-message.ts";
+import { CpCode, emitCpPacket, parseCpPacket, parseOptions } from "../../appliance/wire/cp-packet.ts";
+import { parseGre } from "../../appliance/wire/gre.ts";
+import { formatIpv4, Ipv4, parseIpv4 } from "../../appliance/wire/ipv4.ts";
+import { emitPppFrame, PLAIN_FRAMING, type PppFrame, Protocol, parsePppFrame } from "../../appliance/wire/ppp-frame.ts";
+import { type CapturedPacket, readCapture } from "../support/capture.ts";
+
+const CLIENT = parseIpv4("192.168.43.39") ?? Ipv4(0);
+const SERVER = parseIpv4("192.168.43.104") ?? Ipv4(0);
+/** The new call begins here; before it, an older one is torn down. */
+const FIRST_FRAME = 28;
+const CLIENT_MAGIC = 0x75eb25d5;
+const AUTHENTICATOR_CHALLENGE = Buffer.from("05b2f10bdc3d6c92b6cd160adee148b4", "hex");
+const PEER_CHALLENGE = Buffer.from("789223b02a0cc515404bca2c696edcff", "hex");
+const CORRELATION_ID = Buffer.from("96157121fdb78f47b5d0be36d2e97e50", "hex");
+const INTERFACE_IDENTIFIER = Buffer.from("fcd3335cf10e5c31", "hex");
+const CLIENT_CALL_ID = 40265;
+const SERVER_CALL_ID = 29546;
+const REQUIRED: EncryptionPolicy = { use: "required", strengths: [128], allowStateful: false, preferStateful: false };
+
+/** Luck that was had once already: each request takes the next value of its length. */
+class Replayed implements Random {
+  readonly #values: Buffer[];
+  constructor(...values: Buffer[]) {
+    this.#values = values;
+  }
+  bytes(length: number): Buffer {
+    const at = this.#values.findIndex((value) => value.length === length);
+    return at < 0 ? Buffer.alloc(length, 0x5a) : Buffer.concat(this.#values.splice(at, 1));
+  }
+}
+
+const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 255]);
+const u32 = (value: number): Buffer => Buffer.concat([u16(value >>> 16), u16(value & 0xffff)]);
+
+/** A message as a line one can compare: every field, by name. */
+function describeControl(bytes: Buffer): string {
+  const message = parseControlMessage(bytes);
+  assert.ok(message.ok);
+  return JSON.stringify(message.value, (_key, value) =>
+    value?.type === "Buffer" ? Buffer.from(value).toString("hex") : value,
+  );
+}
+
+interface Frame {
+  readonly packet: CapturedPacket;
+  readonly protocol: number;
+  readonly payload: Buffer;
+  readonly ppp: Buffer;
+}
+
+function pppOf(packet: CapturedPacket): Frame | undefined {
+  const gre = parseGre(packet.bytes);
+  if (!gre.ok || gre.value.sequence === undefined) return undefined;
+  const frame = parsePppFrame(gre.value.payload);
+  return frame.ok ? { packet, ...frame.value, ppp: gre.value.payload } : undefined;
+}
+
+const capture = readCapture("windows7-to-rras-negotiation.pcap")?.filter(({ frame }) => frame >= FIRST_FRAME);
+const skip = capture === undefined ? "the capture folder is not beside this checkout" : false;
+
+test("windows.md §1–§8: our client under the Windows 7 profile says what Windows 7 said", { skip }, (t) => {
+  const settings: ClientSettings = {
+    name: "w7",
+    server: SERVER,
+    user: "vpnuser",
+    password: "vpnuser123",
+    newPassword: undefined,
+    authentication: ["mschap-v2"],
+    encryption: REQUIRED,
+    mtu: 1400,
+    dial: { mode: "manual", idleMs: undefined, ...DEFAULT_REDIAL },
+    profile: WINDOWS_7,
+  };
+  const luck = new Replayed(CORRELATION_ID, u32(CLIENT_MAGIC), PEER_CHALLENGE, INTERFACE_IDENTIFIER);
+  const callIds = new CallIds(new Replayed(u16(CLIENT_CALL_ID)));
+  const client = new PptpClient(1, settings, luck, callIds, () => ConnectionId(1));
+  const ours: string[] = [];
+  const carryOut = (effects: readonly Effect[]): void => {
+    for (const effect of effects) {
+      if (effect.type === "send-control") ours.push(describeControl(effect.bytes));
+      if (effect.type === "send-frame") ours.push(emitPppFrame(effect, effect.framing).toString("hex"));
+    }
+  };
+  carryOut(client.dial(Millis(0)));
+  carryOut(client.connected(ConnectionId(1), CLIENT, Millis(0)));
+  const windows: string[] = [];
+  for (const [index, packet] of (capture ?? []).entries()) {
+    const now = Millis(index);
+    const frame = packet.kind === "gre" ? pppOf(packet) : undefined;
+    if (packet.kind === "pptp") {
+      // Serial number 19: this Windows had dialled 19 times before; our counter begins at 0.
+      if (packet.source === CLIENT) windows.push(describeControl(packet.bytes).replace(`Number":19`, `Number":0`));
+      else carryOut(client.received(packet.bytes, now));
+    } else if (frame !== undefined && frame.protocol !== Protocol.compressed) {
+      if (packet.source === CLIENT) windows.push(frame.ppp.toString("hex"));
+      else carryOut(client.session(LocalCallId(CLIENT_CALL_ID), { type: "frame", ...frame }, now));
+    }
+  }
+  t.diagnostic(`${windows.length} messages of Windows 7, ${ours.length} of ours`);
+  assert.equal(windows.length, 21);
+  assert.deepEqual(ours, windows);
+  assert.equal(client.status()?.state, "connected");
+});
+
+test("a Windows 7 client drives our server to an open IPCP, and its MPPE data decrypts", { skip }, (t) => {
+  const settings: ServerSettings = {
+    enabled: true,
+    localAddress: parseIpv4("192.168.43.108") ?? Ipv4(0),
+    pool: { start: parseIpv4("192.168.43.111") ?? Ipv4(0), count: 1 },
+    dns: [parseIpv4("192.168.43.110") ?? Ipv4(0)],
+    wins: [],
+    mtu: 1400,
+    authentication: ["mschap-v2"],
+    encryption: REQUIRED,
+    callback: "cbcp",
+  };
+  const luck = new Replayed(u16(SERVER_CALL_ID), Buffer.from([0xff]), AUTHENTICATOR_CHALLENGE);
+  const server = new PptpServer(settings, luck);
+  const plane = new Plane(LocalCallId(SERVER_CALL_ID), CLIENT);
+  const offers: PppFrame[] = [];
+  const log: string[] = [];
+  let keys: Extract<Effect, { type: "encrypt" }> | undefined;
+  const carryOut = (effects: readonly Effect[] = []): void => {
+    for (const effect of effects) {
+      if (effect.type === "send-frame") offers.push(effect);
+      if (effect.type === "encrypt") keys = effect;
+      if (effect.type === "log") log.push(effect.text);
+    }
+  };
+  const account = { user: "vpnuser", password: "vpnuser123", enabled: true, address: undefined };
+  carryOut(server.configure(settings, [account], Millis(0)));
+  carryOut(server.accept(ConnectionId(1), SERVER, CLIENT, Millis(0)));
+  const skipped: string[] = [];
+  for (const [index, packet] of (capture ?? []).entries()) {
+    if (packet.source !== CLIENT) continue;
+    const now = Millis(index);
+    const frame = packet.kind === "gre" ? pppOf(packet) : undefined;
+    if (packet.kind === "pptp") carryOut(server.received(ConnectionId(1), packet.bytes, now));
+    else if (frame !== undefined && frame.protocol !== Protocol.compressed) {
+      const payload = asAnswerToUs(frame, offers);
+      if (payload === undefined) skipped.push(`frame ${packet.frame} ${frame.ppp.toString("hex")}`);
+      else
+        carryOut(
+          server.session(LocalCallId(SERVER_CALL_ID), { type: "frame", protocol: frame.protocol, payload }, now),
+        );
+    }
+  }
+  t.diagnostic(`skipped, as they refuse what our server does not offer: ${skipped.join("; ")}`);
+  assert.deepEqual(
+    skipped.map((line) => line.split(" ")[1]),
+    ["39", "41", "63"],
+    "MRRU, EAP and MPPC",
+  );
+  const [session] = server.sessions();
+  assert.equal(session?.stage, "network-up", log.join("\n"));
+  assert.equal(session?.address && formatIpv4(session.address), "192.168.43.111");
+  assert.equal(session?.user, "vpnuser");
+
+  assert.ok(keys);
+  const far = new Plane(LocalCallId(CLIENT_CALL_ID), SERVER);
+  const fromClient = plane.decrypt(keys.send, keys.receive, capture ?? []);
+  const fromServer = far.decrypt(keys.receive, keys.send, capture ?? []);
+  t.diagnostic(
+    `decrypted to valid IPv4: ${fromClient.length} packets of the client, ${fromServer.length} of the server`,
+  );
+  assert.equal(fromClient.length, 22, "every one; the recording holds no data of the server");
+  const [first, second] = fromClient;
+  assert.equal(first?.[9], 2, "the first is an IGMPv3 report");
+  assert.equal(second?.readUInt16BE(22), 67, "the second is a DHCPINFORM");
+});
+
+/** One end's data plane over the recorded GRE packets. */
+class Plane {
+  readonly #callId: LocalCallId;
+  readonly #peer: Ipv4;
+  constructor(callId: LocalCallId, peer: Ipv4) {
+    this.#callId = callId;
+    this.#peer = peer;
+  }
+  decrypt(
+    send: EncryptedDirection,
+    receive: EncryptedDirection,
+    packets: readonly CapturedPacket[],
+  ): readonly Buffer[] {
+    const plain: Buffer[] = [];
+    const mine = packets.filter(({ kind, source }) => kind === "gre" && source === this.#peer);
+    const gre: GreSocket = {
+      receive: (each) => {
+        for (const { bytes } of mine.splice(0)) each(this.#peer, Buffer.from(bytes));
+      },
+      send: () => {},
+      flush: () => {},
+      close: () => {},
+    };
+    const plane = new UserSpaceDataPlane(gre, { control: () => {}, resetNeeded: () => {} });
+    plane.open({ callId: this.#callId, peerCallId: PeerCallId(0), local: Ipv4(0), peer: this.#peer }, true);
+    plane.encrypt(this.#callId, send, receive);
+    const write = (packet: Buffer) => plain.push(Buffer.from(packet));
+    plane.attach(this.#callId, { name: "t", receive: () => {}, write, close: () => {} }, PLAIN_FRAMING);
+    plane.receive(Millis(0));
+    plane.tick(Millis(1000)); // gaps of the recording
+    assert.deepEqual(
+      Object.keys(plane.counters(this.#callId)?.dropped ?? {}).filter((why) => why !== "lost"),
+      [],
+    );
+    return plain;
+  }
+}
+
+/**
+ * The recorded frame as this server's peer would have sent it: an Ack takes the identifier of our request, and the magic
+ * number in it, and loses the options only the recorded server had. `undefined`: it refuses what we did not offer.
+ */
+function asAnswerToUs(frame: Frame, offers: readonly PppFrame[]): Buffer | undefined {
+  const packet = parseCpPacket(frame.payload);
+  const negotiated = [Protocol.lcp, Protocol.ccp, Protocol.ipcp].some((protocol) => protocol === frame.protocol);
+  if (
+    !negotiated ||
+    !packet.ok ||
+    packet.value.code < CpCode.configureAck ||
+    packet.value.code > CpCode.configureReject
+  )
+    return frame.payload;
+  if (packet.value.code !== CpCode.configureAck) return undefined;
+  const requests = offers
+    .filter(({ protocol }) => protocol === frame.protocol)
+    .map(({ payload }) => parseCpPacket(payload));
+  const request = requests.findLast((each) => each.ok && each.value.code === CpCode.configureRequest);
+  assert.ok(request?.ok, "an Ack to nothing");
+  const isMagic = (type: number) => frame.protocol === Protocol.lcp && type === 5;
+  const recorded = parseOptions(packet.value.data);
+  const offered = parseOptions(request.value.data);
+  assert.ok(recorded.ok && offered.ok);
+  for (const { type, data } of offered.value) {
+    const same = recorded.value.find((option) => option.type === type);
+    assert.ok(
+      same && (isMagic(type) || same.data.equals(data)),
+      `Windows acknowledged another value of option ${type}`,
+    );
+  }
+  return emitCpPacket({ ...request.value, code: CpCode.configureAck });
+}
