@@ -1,0 +1,34 @@
+/** `culvert image ...`: mistakes on the command line are told in one line, exit status 2. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { runImageCommand } from "../../image/command.ts";
+
+const MISTAKES: readonly [string, RegExp][] = [
+  ["bild", /'image bild' is not a command; there are image build/],
+  ["build --bord x86_64", /Unknown option '--bord'; there are --board NAME/],
+  ["build --board", /argument missing/],
+  ["build --board z80", /no board 'z80'; there is x86_64/],
+  ["build now", /'now' is one word too many/],
+  ["inspect --locked", /--locked belongs to image build/],
+];
+
+describe("image command", () => {
+  for (const [line, expected] of MISTAKES) {
+    test(`"${line}" is a mistake`, async (context) => {
+      const said: string[] = [];
+      context.mock.method(console, "error", (text: string) => said.push(text));
+      assert.equal(await runImageCommand(line.split(" ")), 2);
+      assert.equal(said.length, 1);
+      assert.match(said[0] ?? "", expected);
+      assert.doesNotMatch(said[0] ?? "", /\n/);
+    });
+  }
+
+  test("help names every command and exits 0", async (context) => {
+    const said: string[] = [];
+    context.mock.method(console, "log", (text: string) => said.push(text));
+    assert.equal(await runImageCommand(["help"]), 0);
+    for (const word of ["build", "lock", "inspect", "--locked", "CULVERT_DEBIAN_MIRROR"])
+      assert.ok(said.join("\n").includes(word));
+  });
+});

@@ -1,0 +1,53 @@
+/** Bundling and the addon, with the real esbuild and gcc; the result runs in this Node. */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { compile } from "../../image/compile.ts";
+import { projectRoot } from "../../image/project.ts";
+import { FIXTURE_APP, scratchFolder, writeAt } from "./fixture.ts";
+
+test("an app becomes one file and an addon beside it, which run", async () => {
+  const folder = scratchFolder();
+  const { bundle, addon } = await compile(FIXTURE_APP);
+  assert.ok(addon);
+  writeFileSync(join(folder, "culvert.cjs"), bundle);
+  writeFileSync(join(folder, "culvert.node"), addon);
+  const output = execFileSync(process.execPath, [join(folder, "culvert.cjs")], {
+    input: "1 + 1\n",
+    cwd: "/",
+  }).toString();
+  assert.equal(output, "fixture app is up, the addon says 42\n= 2\n");
+});
+
+test("the same sources give the same bytes, free of this checkout's path", async () => {
+  const [first, second] = [await compile(FIXTURE_APP), await compile(FIXTURE_APP)];
+  assert.deepEqual(first, second);
+  assert.equal(first.bundle.includes(projectRoot), false);
+  assert.equal(first.addon?.includes(projectRoot), false);
+});
+
+test("function names survive, so that a stack trace from a device can be read", async () => {
+  const folder = scratchFolder();
+  writeAt(
+    join(folder, "main.ts"),
+    "{ const fail = (): never => { throw new Error('x'); }; const tell = fail; tell(); }",
+  );
+  const { bundle } = await compile({ entry: join(folder, "main.ts"), native: undefined });
+  writeFileSync(join(folder, "bundle.cjs"), bundle);
+  assert.match(spawnSync(process.execPath, [join(folder, "bundle.cjs")]).stderr.toString(), /at fail \(/);
+});
+
+test("missing and wrong sources are named", async () => {
+  const folder = scratchFolder();
+  await assert.rejects(compile({ entry: join(folder, "main.ts"), native: undefined }), /main\.ts is missing/);
+  await assert.rejects(compile({ ...FIXTURE_APP, native: folder }), /has no \.c files/);
+  writeAt(join(folder, "wrong.c"), "int unused_thing(int x) { return 0; }\n");
+  await assert.rejects(compile({ ...FIXTURE_APP, native: folder }), /wrong\.c:1:\d+: error: unused parameter/);
+  writeAt(join(folder, "main.ts"), "import './absent.ts';");
+  await assert.rejects(
+    compile({ entry: join(folder, "main.ts"), native: undefined }),
+    /Could not resolve "\.\/absent\.ts"/,
+  );
+});
