@@ -162,10 +162,13 @@ export class Calls {
     }
   }
 
-  /** Answers the output `call-requested`; without a `callId` the call is refused for lack of resources. */
+  /** Answers the output `call-requested`; without a `callId` the call is refused for lack of resources. A caller that has left meanwhile gets no call, and `callId` its end. */
   answer(peer: PeerCallId, callId: LocalCallId | undefined, now: Millis): void {
     const direction = this.#requested.get(peer);
-    if (direction === undefined) return;
+    if (direction === undefined) {
+      if (callId !== undefined) this.#end(callId, { reason: "cleared-by-peer", resultCode: 0 });
+      return;
+    }
     this.#requested.delete(peer);
     if (callId === undefined) {
       this.#refuse(direction, peer, NO_RESOURCE);
@@ -259,6 +262,7 @@ export class Calls {
 
   /** Both messages name the call by its *sender's* id; where a NAT translated that one away, ours may fit. */
   #receiveEnd(message: CallClearRequest | CallDisconnectNotify): void {
+    if (this.#requested.delete(PeerCallId(message.callId))) return;
     const callId = this.#byPeer(message.callId) ?? LocalCallId(message.callId);
     const call = this.#calls.get(callId);
     if (call === undefined) return;

@@ -91,6 +91,8 @@ export class ControlConnection {
   readonly #times: ControlTimes;
   readonly #calls: Calls;
   #state: State;
+  /** The instant being handled, for what the calls report meanwhile. */
+  #now: Millis;
   /** When the peer was last heard, for the keep-alive. */
   #heard: Millis;
   #echo: { readonly identifier: number; readonly until: Millis } | undefined;
@@ -101,10 +103,11 @@ export class ControlConnection {
     this.#role = role;
     this.#profile = profile;
     this.#times = times;
+    this.#now = now;
     this.#heard = now;
     this.#calls = new Calls(profile, times.callReplyMs, times.goodbyeMs, (output) => {
       this.#out.push(output);
-      if (output.type === "call-ended" && this.#calls.count === 0) this.#startIdling();
+      if (output.type === "call-ended" && this.#calls.count === 0) this.#startIdling(this.#now);
     });
     this.#state = { at: role === "pac" ? "wait-start" : "wait-start-reply", until: Millis(now + times.startMs) };
   }
@@ -124,6 +127,7 @@ export class ControlConnection {
 
   handle(input: ControlInput, now: Millis): readonly ControlOutput[] {
     this.#out = [];
+    this.#now = now;
     if (this.#state.at !== "closed") this.#dispatch(input, now);
     return this.#out;
   }
@@ -237,9 +241,8 @@ export class ControlConnection {
   }
 
   /** The last call ended: the connection may stay this long for another. */
-  #startIdling(): void {
-    if (this.#state.at === "established")
-      this.#state = { at: "established", until: Millis(this.#heard + this.#times.idleMs) };
+  #startIdling(now: Millis): void {
+    if (this.#state.at === "established") this.#state = { at: "established", until: Millis(now + this.#times.idleMs) };
   }
 
   #stop(now: Millis): void {
@@ -264,7 +267,7 @@ export class ControlConnection {
         return;
       case "established":
         this.#keepAlive(now);
-        if (this.#calls.count === 0 && now >= this.#state.until) this.#stop(now);
+        if (this.isEstablished && this.#calls.count === 0 && now >= this.#state.until) this.#stop(now);
         return;
       case "closed":
         return;
