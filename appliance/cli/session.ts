@@ -18,8 +18,6 @@ export interface SessionOptions {
   readonly terminal: boolean;
   /** Sends text to the far end. Lines end with \n. */
   readonly write: (text: string) => void;
-  /** The person has left; a new login prompt is already there. */
-  readonly loggedOut?: () => void;
 }
 
 type State =
@@ -213,7 +211,6 @@ export class ConsoleSession {
   #logOut(): void {
     this.#shell = newShell(this.#options);
     this.#editor = new LineEditor();
-    this.#options.loggedOut?.();
     this.#askName();
   }
 

@@ -4,9 +4,10 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
 import { loadAddon } from "../../appliance/native/addon.ts";
-import { hostAddon, hostAddonPath } from "../support/native.ts";
+import { compileHostAddon } from "../../image/compile.ts";
 
-const addon = hostAddon();
+const addonPath = await compileHostAddon();
+const addon = loadAddon(addonPath);
 /** Without types, as a bug would call it. */
 const untyped = addon as unknown as Readonly<Record<string, (...words: unknown[]) => unknown>>;
 const call = (name: string, ...words: unknown[]): unknown => (untyped[name] ?? assert.fail(name))(...words);
@@ -100,7 +101,7 @@ test("a failing system call carries errno and operation", () => {
 function program(text: string): { status: number | null; stderr: string } {
   const opening = `
     const m = { exports: {} };
-    process.dlopen(m, ${JSON.stringify(hostAddonPath())});
+    process.dlopen(m, ${JSON.stringify(addonPath)});
     const addon = m.exports, netlink = addon.netlinkOpen(), request = Buffer.alloc(32);
     new Uint32Array(request.buffer, request.byteOffset, 1)[0] = 32;
     new Uint16Array(request.buffer, request.byteOffset + 4, 2).set([18, 0x301]);
@@ -130,7 +131,7 @@ test("a worker that watches can be terminated", () => {
   const { status, stderr } = program(`
     const { Worker, isMainThread } = require("node:worker_threads");
     const worker = new Worker(
-      "const m = { exports: {} }; process.dlopen(m, " + JSON.stringify(${JSON.stringify(hostAddonPath())}) + ");" +
+      "const m = { exports: {} }; process.dlopen(m, " + JSON.stringify(${JSON.stringify(addonPath)}) + ");" +
       "m.exports.watch(m.exports.netlinkOpen(), () => {}); require('node:worker_threads').parentPort.postMessage('ready');",
       { eval: true });
     worker.on("message", () => worker.terminate().then(() => { addon.close(netlink); process.exitCode = 8; }));`);

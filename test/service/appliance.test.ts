@@ -64,6 +64,7 @@ test("a candidate changes nothing until it is committed, and then all of it, for
       mtu: 1400,
       authentication: ["mschap-v2"],
       encryption: { use: "required", strengths: [128], allowStateful: false, preferStateful: false },
+      callback: "refuse",
     },
   );
   assert.deepEqual(settings.accounts, [{ user: "alice", password: "s3cret", enabled: true, address: undefined }]);

@@ -6,10 +6,10 @@ import { test } from "node:test";
 const MARK = "CULVERT_TEST_NAMESPACE";
 
 /** Inside, `define` registers the tests, which report to the runner as the outer file's own. Needs root. */
-export function inNetworkNamespace(define: () => void): void {
+export async function inNetworkNamespace(define: () => void | Promise<void>): Promise<void> {
   if (process.env[MARK] !== undefined) {
     execFileSync("ip", ["link", "set", "lo", "up"]);
-    define();
+    await define();
     return;
   }
   if (process.getuid?.() !== 0) {

@@ -9,7 +9,7 @@ import { controlContract } from "../support/control-contract.ts";
 import { Inbox } from "../support/inbox.ts";
 import { inNetworkNamespace } from "../support/network-namespace.ts";
 
-inNetworkNamespace(() => {
+await inNetworkNamespace(() => {
   controlContract("node:net", tcpControlTransport);
 
   test("a peer that does not read is dropped before its queue grows large", { timeout: 20_000 }, async (t) => {

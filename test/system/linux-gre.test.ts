@@ -8,8 +8,8 @@ import { Inbox } from "../support/inbox.ts";
 import { hostAddon } from "../support/native.ts";
 import { inNetworkNamespace } from "../support/network-namespace.ts";
 
-inNetworkNamespace(() => {
-  const addon = hostAddon();
+await inNetworkNamespace(async () => {
+  const addon = await hostAddon();
   greContract("kernel", () => greTransport(addon));
 
   test("a packet larger than a slot is dropped, and the next one arrives", { timeout: 10_000 }, async () => {

@@ -12,8 +12,8 @@ import { hostAddon } from "../support/native.ts";
 import { netContract } from "../support/net-contract.ts";
 import { inNetworkNamespace } from "../support/network-namespace.ts";
 
-inNetworkNamespace(() => {
-  const net = kernelNet(hostAddon());
+await inNetworkNamespace(async () => {
+  const net = kernelNet(await hostAddon());
   execFileSync("ip", "link add eth0 type veth peer name far0".split(" "));
 
   netContract("kernel", () => ({

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { complete, type Mode, tokenize, understand } from "../../appliance/cli/grammar.ts";
+import { configOf, OFFICE } from "../support/config-text.ts";
+
+const CONFIG = configOf(...OFFICE, "vpn account DOMAIN\\bob password x");
+
+test("words are cut at blanks, and quotes hold them together", () => {
+  const texts = (line: string): string[] => tokenize(line).map(({ text }) => text);
+  assert.deepEqual(texts("  set  vpn "), ["set", "vpn"]);
+  assert.deepEqual(texts('a "b c" "d\\"e\\\\" ""'), ["a", "b c", 'd"e\\', ""]);
+  assert.deepEqual(texts("DOMAIN\\bob"), ["DOMAIN\\bob"]);
+  assert.deepEqual(
+    tokenize('set "x y').map(({ start, end, open }) => [start, end, open]),
+    [
+      [0, 3, false],
+      [4, 8, true],
+    ],
+  );
+});
+
+/** [mode, line, command, number, words]. */
+const GOOD: readonly (readonly [Mode, string, string, (number | undefined)?, string?])[] = [
+  ["operational", "configure", "configure"],
+  ["operational", "conf", "configure"],
+  ["operational", "show vpn", "show-vpn"],
+  ["operational", "sh int", "show-interfaces"],
+  ["operational", "show log", "show-log"],
+  ["operational", "show log 7", "show-log", 7],
+  ["operational", "vpn hangup 1001", "vpn-hangup", 1001],
+  ["operational", "terminal length 0", "terminal-length", 0],
+  ["operational", " exit ", "exit"],
+  ["configure", "set vpn server mtu 1300", "set", undefined, "vpn server mtu 1300"],
+  ["configure", "se v s mtu 1300", "set", undefined, "v s mtu 1300"],
+  ["configure", "show", "show", undefined, ""],
+  ["configure", "rollback", "rollback"],
+  ["configure", "rollback 3", "rollback", 3],
+  ["configure", "comm", "commit"],
+];
+for (const [mode, line, command, number, words = ""] of GOOD) {
+  test(`${mode}: "${line}" is ${command}`, () => {
+    assert.deepEqual(understand(line, mode), {
+      ok: true,
+      command,
+      number,
+      words: words === "" ? [] : words.split(" "),
+    });
+  });
+}
+
+/** [mode, line, column, problem, hint]. */
+const BAD: readonly (readonly [Mode, string, number, RegExp, RegExp])[] = [
+  ["operational", "shwo vpn", 0, /"shwo" is no command/, /configure, show, vpn/],
+  ["operational", "show vpm", 5, /"vpm" is no command/, /vpn, log, configuration/],
+  ["operational", "show v", 5, /not clear/, /vpn, version/],
+  ["operational", "show", 5, /incomplete/, /vpn, log/],
+  ["operational", "show vpn now", 9, /one word too many/, /usage: show vpn/],
+  ["operational", "show log 0", 9, /"0" is not possible/, /1 to 1000/],
+  ["operational", "show log 5 6", 11, /one word too many/, /usage: show log COUNT/],
+  ["operational", "vpn hangup", 11, /ID is missing/, /a number/],
+  ["operational", "set system name x", 0, /no command here/, /configure/],
+  ["configure", "co", 0, /not clear/, /compare, commit/],
+  ["configure", 'set system name "x', 16, /quote is not closed/, /"/],
+];
+for (const [mode, line, column, problem, hint] of BAD) {
+  test(`${mode}: "${line}" is refused at column ${column}`, () => {
+    const understood = understand(line, mode);
+    assert.ok(understood !== undefined && !understood.ok);
+    assert.equal(understood.column, column);
+    assert.match(understood.problem, problem);
+    assert.match(understood.hint, hint);
+  });
+}
+
+/** [mode, line up to the cursor, the words to offer; those in angle brackets only explain]. */
+const OFFERS: readonly (readonly [Mode, string, string])[] = [
+  ["operational", "", "configure show vpn terminal reboot poweroff exit"],
+  ["operational", "sh", "show"],
+  ["operational", "show ", "vpn log configuration interfaces version"],
+  ["operational", "show v", "vpn version"],
+  ["operational", "show vpn ", "<<enter>>"],
+  ["operational", "show log ", "<COUNT> <<enter>>"],
+  ["operational", "vpn hangup ", "<ID>"],
+  ["operational", "nonsense ", ""],
+  ["configure", "set ", "system interfaces vpn"],
+  ["configure", "set vpn server p", "pool"],
+  ["configure", "set vpn server enabled ", "true false"],
+  ["configure", "set vpn server enabled true ", "<<enter>>"],
+  ["configure", "set vpn server encryption o", "optional"],
+  ["configure", "set vpn server authentication pap ", "mschap-v2 mschap-v1 chap-md5 <<enter>>"],
+  ["configure", "set vpn server dns ", "<VALUE>"],
+  ["configure", "set vpn server dns 10.0.0.1 ", "<VALUE> <<enter>>"],
+  ["configure", "set vpn account ", "DOMAIN\\bob alice <NAME>"],
+  ["configure", "set vpn account DOM", "DOMAIN\\bob <NAME>"],
+  ["configure", "set vpn account alice ", "password address enabled"],
+  ["configure", "delete vpn account al", "alice <NAME> <<enter>>"],
+  ["configure", "delete vpn server mtu ", "<<enter>>"],
+  ["configure", "show ", "system interfaces vpn <<enter>>"],
+  ["configure", "set vpn nothing ", ""],
+];
+for (const [mode, line, words] of OFFERS) {
+  test(`${mode}: behind "${line}" can stand: ${words}`, () => {
+    const { candidates } = complete(line, mode, CONFIG);
+    const shown = candidates.map(({ word, placeholder }) => (placeholder ? `<${word}>` : word));
+    assert.equal(shown.join(" "), words);
+    for (const { help } of candidates) assert.notEqual(help, "");
+  });
+}
+
+test("a value's help names its range, its unit and its default", () => {
+  const [place] = complete("set vpn server mtu ", "configure", CONFIG).candidates;
+  assert.equal(place?.help, "a number from 576 to 1460 bytes; 1400 if nothing is set");
+});
+
+test("following the offers always leads to a line that is understood or may go on", () => {
+  const values: Readonly<Record<string, string>> = {
+    VALUE: "10.0.0.1",
+    NAME: "carol",
+    COUNT: "5",
+    ID: "1",
+    LINES: "10",
+    N: "1",
+  };
+  fc.assert(
+    fc.property(
+      fc.constantFrom<Mode>("operational", "configure"),
+      fc.array(fc.nat(), { maxLength: 10 }),
+      (mode, choices) => {
+        let line = "";
+        for (const choice of choices) {
+          const { candidates } = complete(line, mode, CONFIG);
+          const chosen = candidates[choice % Math.max(1, candidates.length)];
+          if (chosen === undefined) return;
+          if (chosen.word === "<enter>") {
+            assert.equal(understand(line, mode)?.ok, true, line);
+            return;
+          }
+          line += `${chosen.placeholder ? values[chosen.word] : chosen.word} `;
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+test("never throws, whatever the line", () =>
+  fc.assert(
+    fc.property(fc.constantFrom<Mode>("operational", "configure"), fc.string({ maxLength: 60 }), (mode, line) => {
+      understand(line, mode);
+      complete(line, mode, CONFIG);
+      tokenize(line);
+    }),
+    { numRuns: 2000 },
+  ));
