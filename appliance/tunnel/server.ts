@@ -212,6 +212,7 @@ export class PptpServer {
     if (guest === undefined) return;
     switch (output.type) {
       case "verify": {
+        guest.user = accountName(output.request.userName); // claimed so far: a failure is reported under this name
         const verdict = this.#verify(output.request);
         this.#feed(guest, { type: "verdict", verdict }, now);
         break;
@@ -325,7 +326,12 @@ function where(tunnel: Tunnel): string {
 }
 
 function name(guest: Guest): string {
-  return `session ${guest.id} ${guest.user ?? "(no user yet)"} from ${where(guest.tunnel)}`;
+  return `session ${guest.id} ${guest.user === undefined ? "(no user yet)" : printable(guest.user)} from ${where(guest.tunnel)}`;
+}
+
+/** A name from the network, before or after it was verified, for a line of the log: no control characters, no novels. */
+function printable(user: string): string {
+  return user.slice(0, 64).replace(/[^\x20-\x7e\u00a0-\uffff]/g, "?");
 }
 
 /** How far a connection came that never had a session. */
