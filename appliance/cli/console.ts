@@ -12,11 +12,8 @@ export function startConsole(appliance: Appliance, input: ReadStream, outputFd: 
   const terminal = input.isTTY === true;
   if (terminal) input.setRawMode(true);
   const output = new SlowOutput(outputFd, (full) => (full ? input.pause() : input.resume()));
-  const session = new ConsoleSession(appliance, {
-    terminal,
-    // In raw mode the terminal driver adds no carriage return.
-    write: (text) => output.write(terminal ? text.replaceAll("\n", "\r\n") : text),
-  });
+  // Node's raw mode leaves it to the terminal driver to add the carriage returns (ONLCR).
+  const session = new ConsoleSession(appliance, { terminal, write: (text) => output.write(text) });
   input.on("data", (bytes) => session.feed(bytes));
   input.on("error", (error) => appliance.log("error", "console", `the console failed: ${error.message}`));
   session.start();

@@ -62,7 +62,8 @@ export interface Addon {
  * one CommonJS file that the firmware is bundled into.
  */
 export function defaultAddonPath(): string {
-  return process.env["CULVERT_NATIVE"] ?? join(dirname(process.argv[1] ?? "."), "culvert.node");
+  const { CULVERT_NATIVE } = process.env;
+  return CULVERT_NATIVE ?? join(dirname(process.argv[1] ?? "."), "culvert.node");
 }
 
 /** Throws an Error that names the file when it is missing, or built for another machine. */

@@ -20,7 +20,7 @@ export class Screen {
   write(output: string): void {
     this.bytes += Buffer.byteLength(output);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what a terminal reads
-    for (const piece of output.match(/\x1b\[\d*[A-Za-z@]|[^]/gu) ?? []) this.#piece(piece);
+    for (const piece of output.match(/\x1b\[\d*[A-Za-z@]|[\s\S]/gu) ?? []) this.#piece(piece);
   }
 
   #piece(piece: string): void {
