@@ -2,7 +2,7 @@
 
 import type { NodeDefinition } from "../lab.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
-import { fetchFile, offerFile, ping } from "./traffic.ts";
+import { fetchFile, isAnswered, offerFile, ping } from "./traffic.ts";
 
 export interface LanHostSettings {
   /** With prefix length, such as `192.168.1.10/24`. */
@@ -20,6 +20,7 @@ export class LanHost {
   }
 
   ping = (target: string) => ping(this.#guest, target);
+  isAnswered = (target: string) => isAnswered(this.#guest, target);
   offerFile = (bytes: number) => offerFile(this.#guest, bytes);
   fetchFile = (from: string) => fetchFile(this.#guest, from);
 }

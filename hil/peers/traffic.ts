@@ -20,10 +20,15 @@ export interface FetchedFile extends OfferedFile {
 
 /** Three pings; loss is a result, not an error. */
 export async function ping(from: Guest, target: string): Promise<PingResult> {
-  const { output } = await from.shell.try(`ping -c 3 -W 5 ${target}`, 40_000);
+  const { output } = await from.shell.try(`ping -c 3 -i 0.2 -W 5 ${target}`, 40_000);
   const counts = /(\d+) packets transmitted, (\d+) packets received/.exec(output);
   if (counts === null) throw new Error(`${from.name}: ping ${target} could not run: ${output.trim()}`);
   return { sent: Number(counts[1]), received: Number(counts[2]) };
+}
+
+/** Whether anybody answers one ping within two seconds: for addresses that should be silent. */
+export async function isAnswered(from: Guest, target: string): Promise<boolean> {
+  return (await from.shell.try(`ping -c 1 -W 2 ${target}`)).status === 0;
 }
 
 /** Makes a file of random bytes and serves it on every address. The server runs until the guest ends. */

@@ -80,7 +80,7 @@ export class ProgressPrinter {
     if (!this.#out.isTTY) return;
     this.#erase();
     if (this.#running.size === 0) return;
-    this.#out.write(this.#paint.as("dim", `  ... ${this.#status()}`.slice(0, this.#out.columns - 1)));
+    this.#out.write(this.#paint.as("dim", `  ... ${this.#status()}`.slice(0, (this.#out.columns || 80) - 1)));
     this.#drawn = true;
   }
 

@@ -9,7 +9,8 @@ import { onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
 
 const PASSWORD = "lab-Admin-1";
 const POOL_START = "192.168.1.200";
-const POOL_COUNT = 20;
+/** Two addresses, given out in turn: the third dial proves that both came back. */
+const POOL_COUNT = 2;
 const DNS = "192.168.1.1";
 const OFFICE = "192.168.1.10";
 const ALICE = {
@@ -24,7 +25,7 @@ const TRANSFER_BYTES = 10_000_000;
 const DOWN_WITHIN_MS = 30_000;
 
 /** Interfaces that are there without any tunnel. */
-const PHYSICAL: readonly string[] = ["lo", "wan", "lan", "eth0", "eth1"];
+const PHYSICAL: readonly string[] = ["lo", "eth0", "eth1"];
 
 const CONFIGURATION = [
   "set interfaces wan address 203.0.113.1/24",
@@ -120,12 +121,11 @@ const wrongPassword: Scenario<SmokeLab> = {
       check(error instanceof DialError, "the call came up with a wrong password");
       check(error.status === 19, `the call failed for another reason:\n${error.message}`);
     });
-    await step("`show log` names alice, the stage and code 691", async () => {
+    await step("`show log` has a line with the last completed stage and code 691", async () => {
       const log = await node.device.console.run("show log");
       const line = log.split("\n").find((each) => each.includes("691"));
       check(line !== undefined, `no line of the device's log has the code 691:\n${log}`);
-      check(/alice/.test(log), `the device's log does not name alice:\n${log}`);
-      check(/stage|lcp-opened|authentic/i.test(line), `the line with 691 does not name the stage:\n${line}`);
+      check(/\bstage lcp-opened\b/.test(line), `the line with 691 does not name the last completed stage:\n${line}`);
     });
     await nothingLeft(node, step);
   },
@@ -136,15 +136,24 @@ const hangUpByDevice: Scenario<SmokeLab> = {
   claim: "after a refused call the next one comes up; the administrator hangs it up and nothing stays behind",
   needs: ["wrong-password"],
   async run({ node }, step) {
-    const network = await step("dial again with the right password", () => node.mobile.dial(ALICE));
-    await step("the pool has its first address back", () => {
-      check(network.localAddress === POOL_START, `the client got ${network.localAddress} instead of ${POOL_START}`);
-    });
+    await step("dial again with the right password", () => node.mobile.dial(ALICE));
     await step("`vpn hangup` ends the call on both sides", async () => {
       const session = await findSession(node.device.console, ALICE.user);
       await node.device.console.run(`vpn hangup ${session.id}`);
       await node.mobile.untilDown(DOWN_WITHIN_MS);
     });
+    await nothingLeft(node, step);
+  },
+};
+
+const dialAgain: Scenario<SmokeLab> = {
+  name: "dial-again",
+  claim: "a third call gets an address from a pool of two: ended calls gave theirs back",
+  needs: ["hang-up-by-device"],
+  async run({ node }, step) {
+    await step("dial a third time", () => node.mobile.dial(ALICE));
+    await step("the mobile user reaches the office host again", () => pingAll(node.mobile, OFFICE));
+    await step("hang up", () => node.mobile.hangUp());
     await nothingLeft(node, step);
   },
 };
@@ -156,13 +165,16 @@ async function nothingLeft(node: SmokeLab["node"], step: Parameters<typeof confi
   });
   await step("the device has no session and no tunnel interface left", async () => {
     const sessions = await listSessions(node.device.console);
-    check(sessions.length === 0, `the device still shows sessions ${sessions.map(({ id, state }) => `${id} (${state})`).join(", ")}`);
+    check(
+      sessions.length === 0,
+      `the device still shows sessions ${sessions.map(({ id, state }) => `${id} (${state})`).join(", ")}`,
+    );
     const tunnels = (await listInterfaces(node.device.console)).filter((name) => !PHYSICAL.includes(name));
     check(tunnels.length === 0, `interfaces left behind on the device: ${tunnels.join(", ")}`);
   });
   await step("nobody answers for the pool's address on the LAN", async () => {
-    const { received } = await node.office.ping(POOL_START);
-    check(received === 0, `${POOL_START} still answers pings from the office although nobody is connected`);
+    const answered = await node.office.isAnswered(POOL_START);
+    check(!answered, `${POOL_START} still answers the office's pings although nobody is connected`);
   });
 }
 
@@ -170,5 +182,5 @@ export const smokeSuite = defineSuite({
   name: "smoke",
   title: "Figure 13-1: a mobile user dials into the head office",
   lab,
-  scenarios: [configure, dial, traffic, hangUpByClient, wrongPassword, hangUpByDevice],
+  scenarios: [configure, dial, traffic, hangUpByClient, wrongPassword, hangUpByDevice, dialAgain],
 });
