@@ -60,6 +60,7 @@ export function vpnSettings(config: Config): VpnSettings {
         preferStateful: false,
       },
       callback: "refuse",
+      ipv6: "refuse",
     },
     accounts: entriesOf(config, "vpn account").map((user) => account(config, user)),
     clients: [],

@@ -18,7 +18,7 @@ import { GreSession } from "../pptp/gre-session.ts";
 import type { CallAddress } from "../tunnel/effect.ts";
 import type { TrafficCounters } from "../tunnel/status.ts";
 import { emitGre, LONGEST_GRE_HEADER, parseGre, writeGreHeader } from "../wire/gre.ts";
-import { type Ipv4, isIpv4Packet } from "../wire/ipv4.ts";
+import { type Ipv4, isIpv4Packet, isIpv6Packet } from "../wire/ipv4.ts";
 import { PLAIN_FRAMING, type PppFraming, Protocol, skipAddressControl, writePppHeader } from "../wire/ppp-frame.ts";
 
 /** What a TUN slot must leave free in front of a packet: GRE, PPP, MPPE headers and the inner protocol. */
@@ -44,6 +44,8 @@ interface Call {
   sender: MppeSender | undefined;
   receiver: MppeReceiver | undefined;
   tun: Tun | undefined;
+  /** IPV6CP is open: IPv6 packets are data too. */
+  ipv6: boolean;
   framing: PppFraming;
   /** Packets GRE gave up since the last one MPPE saw. */
   lostBefore: number;
@@ -79,6 +81,7 @@ export class UserSpaceDataPlane {
       sender: undefined,
       receiver: undefined,
       tun: undefined,
+      ipv6: false,
       framing: PLAIN_FRAMING,
       lostBefore: 0,
       resetAskedAt: undefined,
@@ -116,11 +119,20 @@ export class UserSpaceDataPlane {
     call.framing = framing;
   }
 
+  /** IPv6 passes too, until `detach`. */
+  allowIpv6(callId: LocalCallId): void {
+    const call = this.#calls.get(callId);
+    if (call !== undefined) call.ipv6 = true;
+  }
+
   /** Returns the interface the call had, to be closed by whoever opened it. */
   detach(callId: LocalCallId): Tun | undefined {
     const call = this.#calls.get(callId);
     const tun = call?.tun;
-    if (call !== undefined) call.tun = undefined;
+    if (call !== undefined) {
+      call.tun = undefined;
+      call.ipv6 = false;
+    }
     return tun;
   }
 
@@ -170,7 +182,8 @@ export class UserSpaceDataPlane {
     const protocol = width === 1 ? (frame[start] ?? 0) : frame.readUInt16BE(start);
     const data = start + width;
     if (protocol === Protocol.compressed) this.#encryptedFromPeer(call, frame, data, end);
-    else if (protocol === Protocol.ipv4) this.#clearFromPeer(call, frame, data, end);
+    else if (protocol === Protocol.ipv4 || (protocol === Protocol.ipv6 && call.ipv6))
+      this.#clearFromPeer(call, protocol, frame, data, end);
     else this.#events.control(call.address.callId, protocol, frame.subarray(data));
   }
 
@@ -191,13 +204,13 @@ export class UserSpaceDataPlane {
     const width = protocolWidth(frame, inner);
     const protocol = width === 1 ? (frame[inner] ?? 0) : inner + 2 <= end ? frame.readUInt16BE(inner) : 0;
     // MPPE has no integrity: what does not decrypt to a packet we negotiated never reaches the kernel.
-    if (protocol !== Protocol.ipv4 || !isIpv4Packet(frame, inner + width, end)) drop(call, "not IP after decryption");
+    if (!isNegotiated(call, protocol, frame, inner + width, end)) drop(call, "not IP after decryption");
     else this.#toKernel(call, frame, inner + width, end);
   }
 
-  #clearFromPeer(call: Call, frame: Buffer, start: number, end: number): void {
+  #clearFromPeer(call: Call, protocol: number, frame: Buffer, start: number, end: number): void {
     if (call.requireEncryption || call.receiver !== undefined) drop(call, "clear IP in an encrypted session");
-    else if (!isIpv4Packet(frame, start, end)) drop(call, "not an IPv4 packet");
+    else if (!isNegotiated(call, protocol, frame, start, end)) drop(call, "not an IP packet");
     else this.#toKernel(call, frame, start, end);
   }
 
@@ -229,14 +242,15 @@ export class UserSpaceDataPlane {
 
   /** `slot[start..end)` is one IP packet with `HEADROOM_BYTES` free in front. */
   #toPeer(call: Call, slot: Buffer, start: number, end: number): void {
-    if (!isIpv4Packet(slot, start, end)) return; // IPv6 of the kernel's own making: not negotiated
+    const protocol = isIpv4Packet(slot, start, end) ? Protocol.ipv4 : Protocol.ipv6;
+    if (!isNegotiated(call, protocol, slot, start, end)) return; // IPv6 of the kernel's own making
     call.sentPackets++;
     call.sentBytes += end - start;
     let at = start;
-    if (call.sender === undefined) at = writePppHeader(slot, at, Protocol.ipv4, call.framing);
+    if (call.sender === undefined) at = writePppHeader(slot, at, protocol, call.framing);
     else {
       // The inner protocol keeps both bytes: 0 of 707 Windows frames compressed it.
-      at = slot.writeUInt16BE(Protocol.ipv4, at - 2) - 2;
+      at = slot.writeUInt16BE(protocol, at - 2) - 2;
       at = call.sender.encrypt(slot, at, end);
       at = writePppHeader(slot, at, Protocol.compressed, call.framing);
     }
@@ -293,6 +307,12 @@ export class UserSpaceDataPlane {
 /** RFC 1661 §2: an odd first byte is the whole protocol field. */
 function protocolWidth(bytes: Buffer, at: number): 1 | 2 {
   return (bytes[at] ?? 0) & 1 ? 1 : 2;
+}
+
+/** Whether `bytes[start..end)` is a whole packet of a network protocol this call has up. */
+function isNegotiated(call: Call, protocol: number, bytes: Buffer, start: number, end: number): boolean {
+  if (protocol === Protocol.ipv4) return isIpv4Packet(bytes, start, end);
+  return protocol === Protocol.ipv6 && call.ipv6 && isIpv6Packet(bytes, start, end);
 }
 
 function drop(call: Call, why: Drop): void {

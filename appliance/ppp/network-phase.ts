@@ -42,6 +42,8 @@ export type NetworkOutput =
       readonly dns: readonly Ipv4[];
     }
   | { readonly type: "network-down" }
+  /** IPV6CP is open: IPv6 may pass too, from now until `network-down`. Interface identifiers, 8 bytes each. */
+  | { readonly type: "ipv6-up"; readonly local: Buffer; readonly remote: Buffer }
   | { readonly type: "failed"; readonly failure: LinkFailure };
 
 export class NetworkPhase {
@@ -49,7 +51,7 @@ export class NetworkPhase {
   readonly #keys: SessionKeys;
   readonly #ipcpPolicy: IpcpPolicy;
   readonly #ipcp: Negotiation;
-  readonly #ipv6cp: Negotiation | undefined;
+  readonly #ipv6cp: { readonly policy: Ipv6cpPolicy; readonly negotiation: Negotiation } | undefined;
   #ccp: { readonly policy: CcpPolicy; readonly negotiation: Negotiation } | undefined;
   #encrypted = false;
   #isUp = false;
@@ -68,7 +70,10 @@ export class NetworkPhase {
     this.#keys = keys;
     this.#ipcpPolicy = new IpcpPolicy(ipcp);
     this.#ipcp = new Negotiation(this.#ipcpPolicy, timers, identifiers);
-    if (settings.ipv6 === "link-local") this.#ipv6cp = new Negotiation(new Ipv6cpPolicy(random), timers, identifiers);
+    if (settings.ipv6 === "link-local") {
+      const policy = new Ipv6cpPolicy(random);
+      this.#ipv6cp = { policy, negotiation: new Negotiation(policy, timers, identifiers) };
+    }
     const common = usableStrengths(keys).filter((bits) => encryption.strengths.includes(bits));
     if (encryption.use !== "none" && common.length > 0) {
       const policy = new CcpPolicy(encryption, common, () => {
@@ -79,7 +84,7 @@ export class NetworkPhase {
   }
 
   get deadline(): Millis | undefined {
-    const all = [this.#ipcp.deadline, this.#ccp?.negotiation.deadline, this.#ipv6cp?.deadline];
+    const all = [this.#ipcp.deadline, this.#ccp?.negotiation.deadline, this.#ipv6cp?.negotiation.deadline];
     const set = all.filter((instant) => instant !== undefined);
     return set.length === 0 ? undefined : Millis(Math.min(...set));
   }
@@ -137,8 +142,10 @@ export class NetworkPhase {
 
   #runIpv6cp(input: NegotiationInput, now: Millis): void {
     // One NCP that closes does not close the link (accel-ppp #57).
-    for (const output of this.#ipv6cp?.handle(input, now) ?? [])
+    for (const output of this.#ipv6cp?.negotiation.handle(input, now) ?? []) {
       if (output.type === "send") this.#send(Protocol.ipv6cp, output.packet);
+      if (output.type === "this-layer-up") this.#maybeIpv6Up();
+    }
   }
 
   #runCcp(input: NegotiationInput, now: Millis): void {
@@ -197,6 +204,14 @@ export class NetworkPhase {
       .map((kind) => this.#ipcpPolicy.learned(kind))
       .filter((address) => address !== undefined);
     this.#out.push({ type: "network-up", local, remote, encrypted: this.#encrypted, dns });
+    this.#maybeIpv6Up();
+  }
+
+  /** IPv6 rides on an interface that IPCP brought up. */
+  #maybeIpv6Up(): void {
+    if (!this.#isUp || this.#ipv6cp?.negotiation.state !== "opened") return;
+    const { local, remote } = this.#ipv6cp.policy;
+    this.#out.push({ type: "ipv6-up", local, remote });
   }
 
   #down(): void {

@@ -53,5 +53,7 @@ export type Effect =
       readonly framing: PppFraming;
     }
   | { readonly type: "network-down"; readonly callId: LocalCallId }
+  /** IPv6 may pass on this call's interface too. Interface identifiers, 8 bytes each. */
+  | { readonly type: "ipv6-up"; readonly callId: LocalCallId; readonly local: Buffer; readonly remote: Buffer }
   | { readonly type: "close-call"; readonly callId: LocalCallId }
   | { readonly type: "log"; readonly level: LogLevel; readonly text: string };

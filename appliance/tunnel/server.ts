@@ -281,7 +281,7 @@ export class PptpServer {
   }
 
   #acceptCall(): SessionSettings | undefined {
-    const { authentication, encryption, mtu, callback } = this.#settings;
+    const { authentication, encryption, mtu, callback, ipv6 } = this.#settings;
     if (this.#guests.size >= this.#settings.pool.count + HALF_OPEN_IN_ALL) return undefined;
     const link: LinkSettings = {
       ...PLAIN_LINK,
@@ -297,7 +297,7 @@ export class PptpServer {
       authRetries: 0,
       credentials: undefined,
       encryption,
-      ipv6: "refuse",
+      ipv6,
       identifications: [],
     };
     return { link, mtu, holdLcpMs: HOLD_LCP_MS };

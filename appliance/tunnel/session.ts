@@ -61,6 +61,7 @@ export type SessionOutput =
       readonly framing: PppFraming;
     }
   | { readonly type: "network-down" }
+  | { readonly type: "ipv6-up"; readonly local: Buffer; readonly remote: Buffer }
   /** The end; the call is to be cleared if it still stands. */
   | { readonly type: "ended"; readonly failure: SessionFailure };
 
@@ -174,6 +175,7 @@ export class Session {
         return [{ type: "network-up", local: output.local, remote: output.remote, mtu, dns: output.dns, framing }];
       }
       case "network-down":
+      case "ipv6-up":
         return [output];
       case "closed":
         return this.#end(this.#pendingFailure ?? output.failure);

@@ -21,6 +21,8 @@ export interface ServerSettings {
   readonly encryption: EncryptionPolicy;
   /** `refuse` rejects the Callback option; `cbcp` accepts it and then agrees on "no callback", as RRAS does. */
   readonly callback: "refuse" | "cbcp";
+  /** `link-local` negotiates IPV6CP and carries link-local IPv6; `refuse` answers Protocol-Reject. */
+  readonly ipv6: "refuse" | "link-local";
 }
 
 export interface Account {

@@ -228,6 +228,7 @@ export class Tunnel {
         case "flush-encryption":
         case "network-up":
         case "network-down":
+        case "ipv6-up":
           this.#effect({ ...output, callId });
           break;
         case "encrypt":

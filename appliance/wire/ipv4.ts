@@ -41,6 +41,14 @@ export function isIpv4Packet(bytes: Buffer, start: number, end: number): boolean
   );
 }
 
+const IPV6_HEADER_BYTES = 40;
+
+/** The same for IPv6: RFC 8200 §3. */
+export function isIpv6Packet(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start < IPV6_HEADER_BYTES) return false;
+  return (bytes[start] ?? 0) >>> 4 === 6 && bytes.readUInt16BE(start + 4) + IPV6_HEADER_BYTES <= end - start;
+}
+
 /** The source address of a packet that `isIpv4Packet` accepted. */
 export function ipv4Source(bytes: Buffer, start: number): Ipv4 {
   return Ipv4(bytes.readUInt32BE(start + 12));

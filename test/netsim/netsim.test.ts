@@ -27,6 +27,7 @@ function serverSettings(authentication: readonly AuthMethod[], encryption: Encry
     authentication,
     encryption,
     callback: "refuse",
+    ipv6: "refuse",
   };
 }
 

@@ -132,6 +132,7 @@ test("a Windows 7 client drives our server to an open IPCP, and its MPPE data de
     authentication: ["mschap-v2"],
     encryption: REQUIRED,
     callback: "cbcp",
+    ipv6: "refuse",
   };
   const luck = new Replayed(u16(SERVER_CALL_ID), Buffer.from([0xff]), AUTHENTICATOR_CHALLENGE);
   const server = new PptpServer(settings, luck);
