@@ -137,6 +137,12 @@ export class LcpPolicy implements OptionPolicy {
     return !kinds.includes("authentication");
   }
 
+  /** A new magic number, or the peer would take our new request for a repetition of the old one. */
+  restart(): void {
+    this.#magic = freshMagic(this.#random);
+    this.#unansweredEchoes = 0;
+  }
+
   extra(packet: CpPacket, state: string, _now: Millis): readonly NegotiationOutput[] | undefined {
     switch (packet.code) {
       case CpCode.echoRequest:

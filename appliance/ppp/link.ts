@@ -106,6 +106,8 @@ export class Link {
   #phase: Phase = { at: "dead" };
   /** Kept past its phase to repeat an answer that got lost (RFC 1994 §4.2). */
   #authenticator: Authenticator | undefined;
+  /** Kept likewise: an authenticator may challenge again at any time (RFC 1994 §2). */
+  #authenticatee: Authenticatee | undefined;
   #failure: LinkFailure | undefined;
   #leaving: LinkFailure | undefined;
   #setupDeadline: Millis | undefined;
@@ -155,6 +157,7 @@ export class Link {
     return this.#failure ?? this.#leaving;
   }
   get deadline(): Millis | undefined {
+    if (this.#phase.at === "closed") return undefined;
     const all = [this.#setupDeadline, this.#echoDeadline, this.#lcp.deadline];
     if (this.#phase.at === "authenticate")
       all.push(this.#phase.authenticator?.deadline, this.#phase.authenticatee?.deadline);
@@ -183,7 +186,9 @@ export class Link {
           this.#authenticate(this.#phase.authenticator.verdict(input.verdict, now), now);
         break;
       case "network":
-        if (this.#phase.at === "authenticate") this.#callback(this.#phase.keys, input.ipcp, now);
+        // A late answer to an authentication that LCP has overtaken finds another one pending.
+        if (this.#phase.at === "authenticate" && this.#phase.pending === 0)
+          this.#callback(this.#phase.keys, input.ipcp, now);
         break;
       case "mppe-reset-needed":
         if (this.#phase.at === "network") this.#runNetwork(this.#phase.network.requestReset(), now);
@@ -271,9 +276,11 @@ export class Link {
   #lcpDown(now: Millis): void {
     if (this.#phase.at !== "terminate") {
       this.#phase = { at: "establish" };
-      this.#setupDeadline = Millis(now + this.#settings.setupLimitMs);
+      // A set-up still under way keeps its limit: starting LCP over and over must not put it off.
+      this.#setupDeadline ??= Millis(now + this.#settings.setupLimitMs);
     }
     this.#authenticator = undefined;
+    this.#authenticatee = undefined;
     this.#echoDeadline = undefined;
     this.#networkGone();
   }
@@ -298,6 +305,7 @@ export class Link {
       new Authenticatee({ method: asked, newPassword: undefined, ...credentials, ...times }, this.#random);
     const pending = (authenticator ? 1 : 0) + (authenticatee ? 1 : 0);
     this.#authenticator = authenticator;
+    this.#authenticatee = authenticatee;
     this.#phase = { at: "authenticate", authenticator, authenticatee, pending, peerName: undefined, keys: NO_KEYS };
     if (authenticator) this.#authenticate(authenticator.start(now), now);
     if (authenticatee) this.#authenticate(authenticatee.start(now), now);
@@ -306,8 +314,7 @@ export class Link {
 
   #receiveAuth(protocol: number, packet: CpPacket, now: Millis): void {
     if (this.#authenticator) this.#authenticate(this.#authenticator.handle(protocol, packet), now);
-    if (this.#phase.at === "authenticate" && this.#phase.authenticatee)
-      this.#authenticate(this.#phase.authenticatee.handle(protocol, packet), now);
+    if (this.#authenticatee) this.#authenticate(this.#authenticatee.handle(protocol, packet), now);
   }
 
   #authenticate(outputs: readonly AuthOutput[], now: Millis): void {

@@ -33,6 +33,8 @@ export interface OptionPolicy {
   /** The peer refused these of our options. `false`: we cannot go on without. */
   naked(options: readonly RawOption[]): boolean;
   rejected(options: readonly RawOption[]): boolean;
+  /** The layer went down and negotiates anew, before its next `request()`. */
+  restart?(): void;
   /** Codes beyond the seven of RFC 1661; `undefined` is an unknown code and gets a Code-Reject. */
   extra?(packet: CpPacket, state: State, now: Millis): readonly NegotiationOutput[] | undefined;
 }
@@ -286,6 +288,7 @@ export class Negotiation {
         this.#naksSent = 0;
         this.#refusalsSent = 0;
         this.#refusalsReceived = 0;
+        this.#policy.restart?.();
         outputs.push({ type: "this-layer-down" });
         break;
       case "tlf":
