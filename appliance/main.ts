@@ -20,6 +20,8 @@ import { VpnService } from "./service/vpn.ts";
 /** The partition that outlives updates. */
 const DEFAULT_DATA_FOLDER = "/data";
 const STDOUT = 1;
+/** The longest interval there is. */
+const FOREVER_MS = 0x7fffffff;
 
 function main(): void {
   const { CULVERT_DATA } = process.env;
@@ -57,6 +59,10 @@ function main(): void {
       () => process.exit(1),
     );
   });
+
+  // A router with its VPN off and its console gone has nothing to wait for, and must not end for that.
+  process.exitCode = 1;
+  setInterval(() => {}, FOREVER_MS);
 
   appliance.start();
   startConsole(appliance, process.stdin, STDOUT);

@@ -110,8 +110,7 @@ await inNetworkNamespace(() => {
       );
       assert.match(execFileSync("ss", ["-ltn"], { encoding: "utf8" }), /0\.0\.0\.0:1723/);
 
-      for (const pid of children()) process.kill(Number(pid), "SIGTERM");
-      assert.equal(await first.ended(), 0);
+      assert.equal(await first.terminate(), 0);
       assert.deepEqual(readdirSync(join(data, "config")).sort(), ["administrator", "config.1"]);
       execFileSync("ip", ["address", "flush", "dev", "eth1"]);
 
@@ -121,8 +120,7 @@ await inNetworkNamespace(() => {
       await second.until("culvert> ");
       second.type("show interfaces\r");
       assert.match(await second.until("culvert> "), /eth1 +up +192\.168\.1\.1\/24/);
-      for (const pid of children()) process.kill(Number(pid), "SIGTERM");
-      assert.equal(await second.ended(), 0);
+      assert.equal(await second.terminate(), 0);
     },
   );
 
