@@ -82,7 +82,9 @@ export class ConsoleSession {
         this.#again();
         break;
       case "end-of-input":
-        if (this.#state.at === "shell") this.#line("exit");
+        if (this.#state.at !== "shell") break;
+        this.#write("exit\n");
+        this.#line("exit");
         break;
       case "redraw":
         this.#write(`\n${this.#editor.redraw()}`);

@@ -123,7 +123,9 @@ test("exit with uncommitted changes is refused; discard lets go", TIMEOUT, async
   const desk = await configuring("system name office");
   assert.deepEqual(desk.run("exit"), ["% there are uncommitted changes", "  commit them, or discard them"]);
   desk.run("discard");
-  assert.equal(desk.type("exit\r"), "exit\nculvert> ");
+  assert.equal(desk.type("\x04"), "exit\nculvert> ", "Ctrl-D");
+  assert.equal(desk.type("\x04"), "exit\nculvert login: ");
+  assert.equal(desk.type("\x04"), "", "nobody is logged in");
 });
 
 test("rollback shows the way back and commit goes it", TIMEOUT, async () => {
