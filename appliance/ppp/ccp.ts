@@ -76,9 +76,9 @@ export class CcpPolicy implements OptionPolicy {
       },
       named ? [] : [ours],
     );
-    if (judgement.answer === "ack" && granted !== undefined) {
+    if (judgement.answer === "ack") {
       this.#granted = granted;
-      this.#settleOn(granted);
+      if (granted !== undefined) this.#settleOn(granted);
     }
     return judgement;
   }

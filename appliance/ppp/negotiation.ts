@@ -145,7 +145,7 @@ export class Negotiation {
       case "tick":
         if (this.#deadline === undefined || now < this.#deadline) return [];
         if (this.#restartCounter > 0) return this.#run("to+", now);
-        this.#failure ??= "no-response";
+        if (this.#state !== "closing") this.#failure ??= "no-response";
         return this.#run("to-", now);
       case "packet":
         return this.#receive(input.packet, now);
@@ -218,9 +218,11 @@ export class Negotiation {
     if (negotiates(this.#state)) {
       const goOn =
         packet.code === CpCode.configureNak ? this.#policy.naked(options.value) : this.#policy.rejected(options.value);
-      if (++this.#refusalsReceived > this.#timers.maxFailure * REFUSALS_PER_FAILURE) this.#failure = "not-converging";
-      if (!goOn) this.#failure = "option-refused";
-      if (this.#failure !== undefined) return this.#run("close", now);
+      const circles = ++this.#refusalsReceived > this.#timers.maxFailure * REFUSALS_PER_FAILURE;
+      if (circles || !goOn) {
+        this.#failure = goOn ? "not-converging" : "option-refused";
+        return this.#run("close", now);
+      }
     }
     return this.#run("rcn", now);
   }
