@@ -50,8 +50,6 @@ function main(): void {
     wallClock,
   });
 
-  // A serial line that loses its carrier sends SIGHUP; the router does not stop for that.
-  process.on("SIGHUP", () => journal.write("warning", "console", "the console hung up"));
   process.once("SIGTERM", () => {
     journal.write("info", "system", "stopping");
     appliance.close().then(
@@ -65,7 +63,9 @@ function main(): void {
   setInterval(() => {}, FOREVER_MS);
 
   appliance.start();
-  startConsole(appliance, process.stdin, STDOUT);
+  const console = startConsole(appliance, process.stdin, STDOUT);
+  // A serial line that loses its carrier sends SIGHUP; the router does not stop for that.
+  process.on("SIGHUP", () => console.hangUp());
 }
 
 main();

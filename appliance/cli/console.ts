@@ -7,8 +7,8 @@ import { ConsoleSession } from "./session.ts";
 /** What waits to be sent before typing is no longer listened to: some 70 s at 9600 baud. */
 const LONGEST_QUEUE_BYTES = 64 * 1024;
 
-/** The call returns at once; the console lives as long as the process. */
-export function startConsole(appliance: Appliance, input: ReadStream, outputFd: number): void {
+/** The call returns at once; the console lives as long as the process. `hangUp`: the line was cut. */
+export function startConsole(appliance: Appliance, input: ReadStream, outputFd: number): { hangUp(): void } {
   const terminal = input.isTTY === true;
   if (terminal) input.setRawMode(true);
   const output = new SlowOutput(outputFd, (full) => (full ? input.pause() : input.resume()));
@@ -17,6 +17,7 @@ export function startConsole(appliance: Appliance, input: ReadStream, outputFd: 
   input.on("data", (bytes) => session.feed(bytes));
   input.on("error", (error) => appliance.log("error", "console", `the console failed: ${error.message}`));
   session.start();
+  return { hangUp: () => session.hangUp() };
 }
 
 /**

@@ -58,6 +58,15 @@ export class ConsoleSession {
     }
   }
 
+  /** The line was cut: whoever comes next must log in. Uncommitted changes are forgotten. */
+  hangUp(): void {
+    if (this.#state.at !== "shell") return;
+    this.#appliance.log("warning", "console", "the line was cut: logged out");
+    this.#write(this.#pager.show([], 0));
+    this.#write("\n");
+    this.#logOut();
+  }
+
   #press(key: Key): void {
     if (this.#pager.waiting) {
       this.#write(this.#pager.press(key, this.#shell.length));

@@ -128,6 +128,19 @@ test("exit with uncommitted changes is refused; discard lets go", TIMEOUT, async
   assert.equal(desk.type("\x04"), "", "nobody is logged in");
 });
 
+test("a cut line logs out and forgets what was not committed", TIMEOUT, async () => {
+  const desk = await configuring("system name office");
+  desk.type("half a li");
+  desk.session.hangUp();
+  assert.match(desk.shown, /\nculvert login: $/);
+  desk.session.hangUp();
+  desk.type(`admin\r${PASSWORD}\r`);
+  await desk.until("culvert> ");
+  assert.equal(desk.type("\x1b[A"), "\x07", "nor is the history the next person's");
+  desk.run("configure");
+  assert.deepEqual(desk.run("compare"), ["No changes."]);
+});
+
 test("rollback shows the way back and commit goes it", TIMEOUT, async () => {
   const desk = await configuring("system name one");
   desk.run("commit");

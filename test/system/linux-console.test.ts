@@ -45,12 +45,16 @@ class Terminal {
     this.#text = this.#text.slice(at);
     return text;
   }
-  /** Sends SIGTERM to the program on the terminal, as init does; returns its exit status. */
-  async terminate(): Promise<number | null> {
-    const ended = once(this.#process, "exit");
+  /** Signals the program on the terminal, not script(1). */
+  signal(name: NodeJS.Signals): void {
     const { pid } = this.#process;
     const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ");
-    process.kill(Number(child), "SIGTERM");
+    process.kill(Number(child), name);
+  }
+  /** Stops the program as init does; returns its exit status. */
+  async terminate(): Promise<number | null> {
+    const ended = once(this.#process, "exit");
+    this.signal("SIGTERM");
     await ended;
     return this.#process.exitCode;
   }
@@ -120,6 +124,9 @@ await inNetworkNamespace(() => {
       await second.until("culvert> ");
       second.type("show interfaces\r");
       assert.match(await second.until("culvert> "), /eth1 +up +192\.168\.1\.1\/24/);
+      // The cable is pulled: whoever plugs in the next one must log in.
+      second.signal("SIGHUP");
+      await second.until("culvert login: ");
       assert.equal(await second.terminate(), 0);
     },
   );
