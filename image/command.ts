@@ -82,7 +82,9 @@ async function inspect(board: string): Promise<number> {
 version  ${manifest.version}, key ${manifest.key.slice(0, 12)}${manifest.unlocked ? ", UNLOCKED packages" : ""}
 commit   ${manifest.commit ?? "not built from git"}
 dated    ${new Date(manifest.epoch * 1000).toISOString()}
-tools    ${Object.values(manifest.tools).join(", ")}`);
+tools    ${Object.entries(manifest.tools)
+    .map(([tool, version]) => (version.includes(tool) ? version : `${tool} ${version}`))
+    .join(", ")}`);
   for (const [name, { size, sha256 }] of sized)
     console.log(`${name.padEnd(13)} ${formatSize(size).padStart(8)}  ${sha256}`);
   console.log(`${manifest.packages.length} packages:`);

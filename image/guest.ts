@@ -16,7 +16,7 @@ import { ImageError } from "./failure.ts";
 import { inTurn } from "./in-turn.ts";
 import { Kernel } from "./kernel.ts";
 import { moduleClosure } from "./kernel-modules.ts";
-import { fillFolder } from "./output-folder.ts";
+import { fillFolder, keepNewest } from "./output-folder.ts";
 import { packInitramfs } from "./pack.ts";
 import { PackageFiles } from "./package-files.ts";
 import { type Prepared, prepare } from "./prepare.ts";
@@ -67,6 +67,9 @@ export interface BuiltGuest {
 /** Raise it when the same inputs would give another guest. */
 const FORMAT = "guest-3";
 
+/** Each change of a spec makes another folder; older ones may still be booting in another run. */
+const KEPT_VERSIONS = 8;
+
 /** Builds a guest or finds it built. Throws an ImageError for a name, file, library or module that does not exist. */
 export async function buildGuest(spec: GuestSpec, progress: Progress, machine: Machine = AMD64): Promise<BuiltGuest> {
   if (!/^[a-z0-9-]+$/.test(spec.name)) {
@@ -95,6 +98,7 @@ export async function buildGuest(spec: GuestSpec, progress: Progress, machine: M
       },
       (size) => `initrd ${formatSize(size)}`,
     );
+    await keepNewest(guestFolder, new RegExp(`^${spec.name}-[0-9a-f]{16}$`), KEPT_VERSIONS);
   });
   return guest;
 }

@@ -1,6 +1,6 @@
 /** Result folders that appear complete or not at all. */
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 /** Calls `fill` with an empty folder and, when it succeeds, puts that in the place of `folder`. */
 export async function fillFolder<T>(folder: string, fill: (partial: string) => Promise<T>): Promise<T> {
@@ -12,6 +12,15 @@ export async function fillFolder<T>(folder: string, fill: (partial: string) => P
     return result;
   } finally {
     await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** Deletes all but the `keep` newest folders in `parent` whose names match `pattern`. */
+export async function keepNewest(parent: string, pattern: RegExp, keep: number): Promise<void> {
+  const names = (await readdir(parent)).filter((name) => pattern.test(name));
+  const aged = await Promise.all(names.map(async (name) => ({ name, at: (await stat(join(parent, name))).mtimeMs })));
+  for (const { name } of aged.sort((a, b) => b.at - a.at).slice(keep)) {
+    await rm(join(parent, name), { recursive: true, force: true });
   }
 }
 

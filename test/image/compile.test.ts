@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { compile } from "../../image/compile.ts";
+import { compile, compileHostAddon } from "../../image/compile.ts";
 import { projectRoot } from "../../image/project.ts";
 import { FIXTURE_APP, scratchFolder, writeAt } from "./fixture.ts";
 
@@ -26,6 +26,14 @@ test("the same sources give the same bytes, free of this checkout's path", async
   assert.deepEqual(first, second);
   assert.equal(first.bundle.includes(projectRoot), false);
   assert.equal(first.addon?.includes(projectRoot), false);
+});
+
+test("the appliance's addon for this host lies where tests load it from, and loads", async () => {
+  const file = await compileHostAddon();
+  assert.equal(file, join(projectRoot, ".culvert/native/culvert.node"));
+  const native: { exports: Record<string, unknown> } = { exports: {} };
+  process.dlopen(native, file);
+  assert.equal(typeof native.exports["tunOpen"], "function");
 });
 
 test("function names survive, so that a stack trace from a device can be read", async () => {

@@ -1,6 +1,6 @@
 /** Small parts of the image builder: busybox' applets, bzImage, content keys, folders, turns, project root. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -8,7 +8,7 @@ import { appletNames } from "../../image/busybox.ts";
 import { plainKernel } from "../../image/bzimage.ts";
 import { contentKey } from "../../image/content-key.ts";
 import { inTurn } from "../../image/in-turn.ts";
-import { fillFolder } from "../../image/output-folder.ts";
+import { fillFolder, keepNewest } from "../../image/output-folder.ts";
 import { formatSize } from "../../image/progress.ts";
 import { findProjectRoot, projectRoot } from "../../image/project.ts";
 import { StepPrinter } from "../../image/step-printer.ts";
@@ -70,6 +70,16 @@ describe("output folder", () => {
     assert.deepEqual(readdirSync(parent), ["out"]);
     assert.ok(existsSync(join(parent, "out/old")));
   });
+});
+
+test("of many results the newest are kept, and nothing with another name goes", async () => {
+  const parent = scratchFolder();
+  for (const [age, name] of ["peer-c", "peer-a", "peer-b", "peer-two-a"].entries()) {
+    writeAt(join(parent, name, "file"), "");
+    utimesSync(join(parent, name), 1000 - age, 1000 - age);
+  }
+  await keepNewest(parent, /^peer-[a-z]$/, 2);
+  assert.deepEqual(readdirSync(parent).sort(), ["peer-a", "peer-c", "peer-two-a"]);
 });
 
 test("in turn: calls of one name do not overlap, and a failed one does not stop the next", async () => {
