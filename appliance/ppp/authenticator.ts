@@ -59,8 +59,8 @@ type Phase =
   /** Sent a Challenge (or wait for a PAP request); `challenge` is the one a Response must answer. */
   | { readonly at: "challenging"; readonly identifier: number; readonly challenge: Buffer }
   | { readonly at: "verifying"; readonly identifier: number; readonly challenge: Buffer; readonly userName: Buffer }
-  /** `last` is repeated for a Response whose answer was lost (RFC 1994 §4.2). */
-  | { readonly at: "done"; readonly identifier: number; readonly last: AuthOutput };
+  /** The answer is repeated for a peer that did not hear it (RFC 1994 §4.2). */
+  | { readonly at: "done"; readonly identifier: number; readonly success: boolean; readonly message: string };
 
 export class Authenticator {
   readonly #settings: AuthenticatorSettings;
@@ -117,8 +117,7 @@ export class Authenticator {
     if (phase.at !== "verifying") return [];
     this.#deadline = undefined;
     if (verdict.ok) {
-      const last = this.#reply(phase.identifier, true, verdict.message);
-      this.#phase = { at: "done", identifier: phase.identifier, last };
+      const last = this.#finish(phase.identifier, true, verdict.message);
       return [last, { type: "authenticated", as: "authenticator", userName: phase.userName, keys: verdict.keys }];
     }
     const { errorCode, message } = verdict;
@@ -126,8 +125,7 @@ export class Authenticator {
     const retry = this.#retriesLeft > 0 && errorCode === 691 && this.#settings.method.startsWith("mschap");
     const mayChange = errorCode === 648 && this.#settings.method === "mschap-v2";
     if (!retry && !mayChange) {
-      const last = this.#reply(phase.identifier, false, this.#failureText(verdict, false, undefined));
-      this.#phase = { at: "done", identifier: phase.identifier, last };
+      const last = this.#finish(phase.identifier, false, this.#failureText(verdict, false, undefined));
       return [last, { type: "failed", failure: this.#lastRefusal }];
     }
     // RFC 2759 §6: the Failure carries the challenge that the retry, or the change, must answer.
@@ -151,7 +149,8 @@ export class Authenticator {
 
   #answerPap(packet: CpPacket): readonly AuthOutput[] {
     const request = parsePapRequest(packet.data);
-    if (this.#phase.at === "done") return [this.#phase.last];
+    // RFC 1334 §2.2.1: a repeated request has a new identifier, which the answer must have too.
+    if (this.#phase.at === "done") return [this.#reply(packet.identifier, this.#phase.success, this.#phase.message)];
     if (!request.ok || this.#phase.at !== "challenging") return [];
     const { peerId, password } = request.value;
     return this.#verify(packet.identifier, {
@@ -163,7 +162,10 @@ export class Authenticator {
 
   #answerChap(packet: CpPacket): readonly AuthOutput[] {
     const phase = this.#phase;
-    if (phase.at === "done") return packet.identifier === phase.identifier ? [phase.last] : [];
+    if (phase.at === "done")
+      return packet.identifier === phase.identifier
+        ? [this.#reply(phase.identifier, phase.success, phase.message)]
+        : [];
     if (phase.at !== "challenging" || packet.identifier !== phase.identifier) return [];
     const parsed = parseChapValue(packet.data);
     if (!parsed.ok) return [];
@@ -218,7 +220,13 @@ export class Authenticator {
   #verify(identifier: number, request: AuthRequest): readonly AuthOutput[] {
     if (this.#phase.at !== "challenging") return [];
     this.#phase = { at: "verifying", identifier, challenge: this.#phase.challenge, userName: request.userName };
+    this.#deadline = undefined; // it is for us to answer now, however long that takes
     return [{ type: "verify", request }];
+  }
+
+  #finish(identifier: number, success: boolean, message: string): AuthOutput {
+    this.#phase = { at: "done", identifier, success, message };
+    return this.#reply(identifier, success, message);
   }
 
   #reply(identifier: number, success: boolean, message: string): AuthOutput {
