@@ -102,7 +102,7 @@ for (const [option, settings, verdict] of [
   ["0d0300", { callback: "cbcp" }, "reject 0d0300"], // only by CBCP
   ["0d06 03 353535", { callback: "cbcp" }, "reject 0d0603353535"],
   ["1104064e", {}, "reject 1104064e"], // MRRU
-  ["131701" + "33".repeat(20), {}, `reject 131701${"33".repeat(20)}`], // endpoint discriminator
+  [`131701${"33".repeat(20)}`, {}, `reject 131701${"33".repeat(20)}`], // endpoint discriminator
   ["170400ff", {}, "reject 170400ff"],
 ] as const)
   test(`option ${option}${Object.keys(settings).length > 0 ? ` with ${JSON.stringify(settings)}` : ""}: ${verdict}`, () =>
