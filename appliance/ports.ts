@@ -67,6 +67,12 @@ export interface Ipv4Prefix {
   readonly length: number;
 }
 
+/** Where packets for a destination go: out of an interface, and there to a gateway unless the destination is on the link. */
+export interface NextHop {
+  readonly interfaceName: string;
+  readonly gateway: Ipv4 | undefined;
+}
+
 /** One network interface of the kernel, as seen at this moment. */
 export interface NetInterface {
   readonly name: string;
@@ -92,12 +98,20 @@ export interface Net {
   /** The gateway of the default route; undefined takes the route away. */
   setDefaultGateway(gateway: Ipv4 | undefined): void;
   defaultGateway(): Ipv4 | undefined;
+  /** Adds a route, or replaces ours to the same destination. Host bits of the destination are ignored. */
+  addRoute(destination: Ipv4Prefix, by: NextHop): void;
+  /** Removing a route that is not there is no error. */
+  removeRoute(destination: Ipv4Prefix): void;
+  /** How the kernel would send a packet to this address now; undefined when it has no route. */
+  nextHopTo(address: Ipv4): NextHop | undefined;
   /** Whether packets pass from one interface to another at all. */
   setForwarding(on: boolean): void;
   /** Answers ARP on this interface for addresses that are reached elsewhere: tunnel addresses out of the LAN's network. */
   setProxyArp(name: string, on: boolean): void;
   /** Makes the interface, sets address, peer and MTU, brings it up. `onReadable` runs whenever packets wait. */
   openTun(settings: TunSettings, onReadable: () => void): Tun;
+  /** Switches IPv6 on for a tunnel and gives it fe80::/64 with this interface identifier (8 bytes). */
+  addLinkLocal(name: string, identifier: Buffer): void;
 }
 
 /** One TCP control connection, already established. */

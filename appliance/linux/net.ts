@@ -51,8 +51,36 @@ export function kernelNet(addon: Addon): Net {
 
     defaultGateway: (): Ipv4 | undefined => netlink.defaultGateway(),
 
+    addRoute(destination, { interfaceName, gateway }) {
+      const by = gateway === undefined ? interfaceName : `${formatIpv4(gateway)} on ${interfaceName}`;
+      const operation = `route ${formatIpv4(destination.address)}/${destination.length} by ${by}`;
+      netlink.setRoute(operation, destination, indexOf(operation, interfaceName), gateway);
+    },
+
+    removeRoute(destination) {
+      const operation = `remove the route to ${formatIpv4(destination.address)}/${destination.length}`;
+      unless("ESRCH", () => netlink.deleteRoute(operation, destination));
+    },
+
+    nextHopTo(address) {
+      try {
+        const { outputInterface, gateway } = netlink.lookUp(`look up the route to ${formatIpv4(address)}`, address);
+        const found = netlink.links().find(({ index }) => index === outputInterface);
+        return found && { interfaceName: found.name, gateway };
+      } catch (error) {
+        if (error instanceof SystemError && error.errno === "ENETUNREACH") return undefined;
+        throw error;
+      }
+    },
+
     setForwarding: (on) => setKernelValue("net/ipv4/ip_forward", on ? "1" : "0"),
     setProxyArp: (name, on) => setKernelValue(`net/ipv4/conf/${name}/proxy_arp`, on ? "1" : "0"),
+
+    addLinkLocal(name, identifier) {
+      const operation = `give ${name} its IPv6 link-local address`;
+      setKernelValue(`net/ipv6/conf/${name}/disable_ipv6`, "0");
+      netlink.addLinkLocal(operation, indexOf(operation, name), identifier);
+    },
 
     openTun({ name, local, remote, mtu }, onReadable) {
       const handle = systemCall(() => addon.tunOpen(name), `open TUN interface ${name}`);

@@ -1,4 +1,4 @@
-/** The few rtnetlink(7) requests of a router: links, IPv4 addresses, the default route. */
+/** The few rtnetlink(7) requests of a router: links, addresses, routes. */
 import { getSystemErrorName } from "node:util";
 import type { Addon, NetlinkHandle } from "../native/addon.ts";
 import { type Ipv4Prefix, SystemError } from "../ports.ts";
@@ -30,16 +30,18 @@ const MessageType = {
 const Flag = { request: 0x1, ack: 0x4, dumpInterrupted: 0x10, replace: 0x100, dump: 0x300, create: 0x400 } as const;
 const LinkAttribute = { address: 1, name: 3, mtu: 4, carrier: 33 } as const;
 const AddressAttribute = { address: 1, local: 2, broadcast: 4 } as const;
-const RouteAttribute = { gateway: 5, table: 15 } as const;
+const RouteAttribute = { destination: 1, outputInterface: 4, gateway: 5, table: 15 } as const;
 const LINK_BYTES = 16;
 const ADDRESS_BYTES = 8;
 const ROUTE_BYTES = 12;
 const AF_INET = 2;
+const AF_INET6 = 10;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 /** The default route is ours: as `ip route` marks what an administrator set. */
 const RTPROT_STATIC = 4;
 const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 const RTN_UNICAST = 1;
 /** The kernel cuts a dump into datagrams of at most 32 KiB. */
@@ -141,11 +143,63 @@ export class RouteNetlink {
     this.#change(operation, MessageType.newAddress, Flag.create, addressFixed(index, prefix.length), attributes);
   }
 
+  /** fe80::/64 with the interface identifier (8 bytes). */
+  addLinkLocal(operation: string, index: number, identifier: Buffer): void {
+    const address = Buffer.concat([Buffer.from("fe80000000000000", "hex"), identifier]);
+    const fixed = addressFixed(index, 64);
+    fixed[0] = AF_INET6;
+    fixed[3] = RT_SCOPE_LINK;
+    this.#change(operation, MessageType.newAddress, Flag.create | Flag.replace, fixed, [
+      { type: AddressAttribute.local, value: address },
+      { type: AddressAttribute.address, value: address },
+    ]);
+  }
+
   /** Throws EADDRNOTAVAIL when the interface does not have it. */
   removeAddress(operation: string, index: number, prefix: Ipv4Prefix): void {
     this.#change(operation, MessageType.deleteAddress, 0, addressFixed(index, prefix.length), [
       { type: AddressAttribute.local, value: addressBytes(prefix.address) },
     ]);
+  }
+
+  /** Adds a route to a network, or replaces the one this module has set. */
+  setRoute(operation: string, destination: Ipv4Prefix, outputInterface: number, gateway: Ipv4 | undefined): void {
+    const scope = gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+    const attributes: Attribute[] = [
+      { type: RouteAttribute.destination, value: addressBytes(network(destination)) },
+      { type: RouteAttribute.outputInterface, value: u32(outputInterface) },
+    ];
+    if (gateway !== undefined) attributes.push({ type: RouteAttribute.gateway, value: addressBytes(gateway) });
+    const fixed = routeFixed(scope, destination.length);
+    this.#change(operation, MessageType.newRoute, Flag.create | Flag.replace, fixed, attributes);
+  }
+
+  /** Throws ESRCH when there is none. */
+  deleteRoute(operation: string, destination: Ipv4Prefix): void {
+    this.#change(operation, MessageType.deleteRoute, 0, routeFixed(RT_SCOPE_NOWHERE, destination.length), [
+      { type: RouteAttribute.destination, value: addressBytes(network(destination)) },
+    ]);
+  }
+
+  /** What the kernel would do with a packet to `address`. Throws ENETUNREACH when it has no route. */
+  lookUp(operation: string, address: Ipv4): { outputInterface: number; gateway: Ipv4 | undefined } {
+    const fixed = Buffer.alloc(ROUTE_BYTES);
+    fixed[0] = AF_INET;
+    fixed[1] = 32;
+    const destination = [{ type: RouteAttribute.destination, value: addressBytes(address) }];
+    const sequence = this.#send(operation, MessageType.getRoute, Flag.request, fixed, destination);
+    for (;;) {
+      for (const message of this.#receive(operation)) {
+        if (message.sequence !== sequence) continue;
+        if (message.type === MessageType.error) refuse(operation, message);
+        const attributes = parseAttributes(message.body, ROUTE_BYTES);
+        const gateway = attributes.get(RouteAttribute.gateway);
+        return {
+          outputInterface: word(attributes.get(RouteAttribute.outputInterface)),
+          gateway: gateway?.length === 4 ? Ipv4(gateway.readUInt32BE(0)) : undefined,
+        };
+      }
+    }
   }
 
   /** Replaces the default route that this module has set. */
@@ -224,8 +278,13 @@ function addressFixed(index: number, prefixLength: number): Buffer {
   return fixed;
 }
 
-function routeFixed(scope: number): Buffer {
-  return Buffer.from([AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0]);
+function routeFixed(scope: number, destinationLength = 0): Buffer {
+  return Buffer.from([AF_INET, destinationLength, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0]);
+}
+
+/** The kernel refuses a destination with host bits. */
+function network({ address, length }: Ipv4Prefix): Ipv4 {
+  return Ipv4(length === 0 ? 0 : address & (-1 << (32 - length)));
 }
 
 function addressBytes(address: Ipv4): Buffer {

@@ -313,6 +313,12 @@ export class VpnService {
       case "network-down":
         this.#closeTun(effect.callId);
         break;
+      case "ipv6-up": {
+        const tun = this.#tuns.get(effect.callId);
+        if (tun) this.#ports.net.addLinkLocal(tun.name, effect.local);
+        this.#plane?.allowIpv6(effect.callId);
+        break;
+      }
       case "close-call":
         this.#closeTun(effect.callId);
         this.#plane?.close(effect.callId);

@@ -1,5 +1,12 @@
 /** Interfaces, addresses and routes in memory: enough of a kernel for services to run on. */
-import { type Ipv4Prefix, type Net, type NetInterface, SystemError, type Tun } from "../../appliance/ports.ts";
+import {
+  type Ipv4Prefix,
+  type Net,
+  type NetInterface,
+  type NextHop,
+  SystemError,
+  type Tun,
+} from "../../appliance/ports.ts";
 import { formatIpv4, type Ipv4 } from "../../appliance/wire/ipv4.ts";
 
 const HEADROOM_BYTES = 64;
@@ -19,6 +26,7 @@ export class FakeNet implements Net {
   readonly #interfaces = new Map<string, Interface>();
   readonly #tuns = new Map<string, FakeTun>();
   #gateway: Ipv4 | undefined;
+  #routes: { readonly destination: Ipv4Prefix; readonly by: NextHop }[] = [];
 
   constructor(...ethernets: readonly string[]) {
     for (const [i, name] of ethernets.entries()) {
@@ -58,6 +66,41 @@ export class FakeNet implements Net {
   defaultGateway(): Ipv4 | undefined {
     return this.#gateway;
   }
+  addRoute(destination: Ipv4Prefix, by: NextHop): void {
+    const shown = `${formatIpv4(destination.address)}/${destination.length}`;
+    const operation = `route ${shown} by ${by.gateway === undefined ? "" : `${formatIpv4(by.gateway)} on `}${by.interfaceName}`;
+    if (!this.#find(operation, by.interfaceName).up) throw new SystemError(operation, "ENETDOWN");
+    this.removeRoute(destination);
+    this.#routes.push({ destination, by });
+    this.changes.push(operation);
+  }
+  removeRoute(destination: Ipv4Prefix): void {
+    const covers = (each: { destination: Ipv4Prefix }) =>
+      each.destination.length === destination.length && contains(each.destination, destination.address);
+    const before = this.#routes.length;
+    this.#routes = this.#routes.filter((each) => !covers(each));
+    if (this.#routes.length < before)
+      this.changes.push(`remove the route to ${formatIpv4(destination.address)}/${destination.length}`);
+  }
+  nextHopTo(address: Ipv4): NextHop | undefined {
+    const connected = [...this.#interfaces.values()]
+      .filter(({ up }) => up)
+      .flatMap(({ name, addresses }) =>
+        addresses.map((destination) => ({ destination, by: { interfaceName: name, gateway: undefined } })),
+      );
+    const best = [...this.#routes, ...connected]
+      .filter(({ destination }) => contains(destination, address))
+      .sort((a, b) => b.destination.length - a.destination.length)[0];
+    if (best !== undefined) return best.by;
+    const gateway = this.#gateway;
+    const towards = gateway === undefined ? undefined : this.nextHopTo(gateway);
+    return towards && { interfaceName: towards.interfaceName, gateway };
+  }
+  addLinkLocal(name: string, identifier: Buffer): void {
+    const operation = `give ${name} fe80::${identifier.toString("hex")}`;
+    this.#find(operation, name);
+    this.changes.push(operation);
+  }
   setForwarding(on: boolean): void {
     this.changes.push(`forwarding ${on ? "on" : "off"}`);
   }
@@ -65,13 +108,14 @@ export class FakeNet implements Net {
     this.#find(`proxy ARP on ${name}`, name);
     this.changes.push(`proxy ARP on ${name} ${on ? "on" : "off"}`);
   }
-  openTun(settings: { name: string; local: Ipv4; mtu: number }, onReadable: () => void): Tun {
+  openTun(settings: { name: string; local: Ipv4; remote: Ipv4; mtu: number }, onReadable: () => void): Tun {
     const { name, local, mtu } = settings;
     if (this.#interfaces.has(name)) throw new SystemError(`open TUN interface ${name}`, "EBUSY");
     const addresses = [{ address: local, length: 32 }];
     this.#interfaces.set(name, { name, up: true, carrier: true, mtu, mac: undefined, addresses });
     const tun = new FakeTun(name, onReadable, () => {
       this.#interfaces.delete(name);
+      this.#routes = this.#routes.filter(({ by }) => by.interfaceName !== name);
       this.#tuns.delete(name);
     });
     this.#tuns.set(name, tun);

@@ -46,6 +46,28 @@ export function netContract(name: string, make: () => NetBench): void {
     net.removeAddress("eth0", prefix("10.9.8.7", 30));
   });
 
+  test(`${name}: routes are looked up, added, replaced and removed`, () => {
+    const { net } = make();
+    net.setUp("eth0", true);
+    net.addAddress("eth0", prefix("198.51.100.2", 24));
+    assert.deepEqual(net.nextHopTo(address("198.51.100.9")), { interfaceName: "eth0", gateway: undefined });
+    assert.equal(net.nextHopTo(address("192.0.2.77")), undefined);
+    net.setDefaultGateway(address("198.51.100.1"));
+    const byDefault = { interfaceName: "eth0", gateway: address("198.51.100.1") };
+    assert.deepEqual(net.nextHopTo(address("192.0.2.77")), byDefault);
+    const other = { interfaceName: "eth0", gateway: address("198.51.100.3") };
+    net.addRoute(prefix("192.0.2.0", 24), byDefault);
+    net.addRoute(prefix("192.0.2.99", 24), other); // the same network: replaced, host bits ignored
+    assert.deepEqual(net.nextHopTo(address("192.0.2.77")), other);
+    net.addRoute(prefix("192.0.2.77", 32), byDefault);
+    assert.deepEqual(net.nextHopTo(address("192.0.2.77")), byDefault);
+    net.removeRoute(prefix("192.0.2.77", 32));
+    net.removeRoute(prefix("192.0.2.77", 32));
+    net.removeRoute(prefix("192.0.2.0", 24));
+    assert.deepEqual(net.nextHopTo(address("192.0.2.77")), byDefault);
+    net.setDefaultGateway(undefined);
+  });
+
   test(`${name}: the default gateway is set, replaced and removed`, () => {
     const { net } = make();
     net.setUp("eth0", true);
