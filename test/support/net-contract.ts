@@ -78,8 +78,8 @@ export function netContract(name: string, make: () => NetBench): void {
     net.setDefaultGateway(address("198.51.100.254"));
     assert.equal(net.defaultGateway(), address("198.51.100.254"));
     net.setDefaultGateway(undefined);
+    assert.equal(net.defaultGateway(), undefined, "replaced, not added");
     net.setDefaultGateway(undefined);
-    assert.equal(net.defaultGateway(), undefined);
     net.removeAddress("eth0", prefix("198.51.100.2", 24));
     net.setUp("eth0", false);
   });
