@@ -4,7 +4,7 @@ import { changedWithin } from "../config/diff.ts";
 import { networkSettings, systemName, type VpnSettings, vpnSettings } from "../config/settings.ts";
 import type { ConfigStore, Generation } from "../config/store.ts";
 import { validate } from "../config/validate.ts";
-import type { Clock, LogLevel, Net, Power } from "../ports.ts";
+import { type Clock, type LogLevel, type Net, type Power, SystemError } from "../ports.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
 import { formatIpv4 } from "../wire/ipv4.ts";
 import type { Administrator } from "./administrator.ts";
@@ -84,7 +84,7 @@ export class Appliance {
     this.#running = newest?.config ?? new Map();
     journal.write("info", "system", `Culvert ${VERSION} started`);
     this.#applyNetwork(this.#running);
-    if (problems.length === 0) this.#parts.vpn.apply(vpnSettings(this.#running));
+    if (problems.length === 0) this.#applyVpn(this.#running);
     else journal.write("error", "vpn", "the VPN stays off: the configuration has problems");
   }
 
@@ -166,21 +166,21 @@ export class Appliance {
   }
 
   #commit(config: Config): ReturnType<Committer["commit"]> {
-    const { store, vpn } = this.#parts;
     const before = this.#running;
-    const number = this.#store(store, config);
+    const number = this.#store(config);
     if (typeof number === "string") return { notStored: number };
     this.#running = config;
     this.log("info", "config", `configuration ${number} committed`);
-    const failures = changedWithin(before, config, NETWORK_BRANCHES) ? this.#applyNetwork(config) : [];
-    if (changedWithin(before, config, VPN_BRANCHES)) vpn.apply(vpnSettings(config));
-    return { failures };
+    const network = changedWithin(before, config, NETWORK_BRANCHES) ? this.#applyNetwork(config) : [];
+    const vpn = changedWithin(before, config, VPN_BRANCHES) ? this.#applyVpn(config) : [];
+    return { failures: [...network, ...vpn] };
   }
 
   /** The number of the new configuration, or what kept the disk from taking it. */
-  #store(store: ConfigStore, config: Config): number | string {
+  #store(config: Config): number | string {
+    const { store, wallClock } = this.#parts;
     try {
-      return store.commit(config, this.#parts.wallClock().toISOString()).number;
+      return store.commit(config, wallClock().toISOString()).number;
     } catch (error) {
       if (!(error instanceof Error && "code" in error)) throw error;
       this.log("error", "config", `the configuration could not be stored: ${error.message}`);
@@ -190,5 +190,15 @@ export class Appliance {
 
   #applyNetwork(config: Config): readonly string[] {
     return this.#parts.network.apply(networkSettings(config));
+  }
+  #applyVpn(config: Config): readonly string[] {
+    try {
+      this.#parts.vpn.apply(vpnSettings(config));
+      return [];
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.log("error", "vpn", error.message);
+      return [`vpn: ${error.message}`];
+    }
   }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Millis } from "../../appliance/ports.ts";
+import { Millis, SystemError } from "../../appliance/ports.ts";
 import type { Edit } from "../../appliance/service/edit.ts";
 import { VERSION } from "../../appliance/service/version.ts";
 import { formatIpv4, Ipv4 } from "../../appliance/wire/ipv4.ts";
@@ -125,6 +125,17 @@ test("what the kernel refuses is said, and the rest is in force and stored", () 
   ]);
   assert.match(device.logText(), /error network: interfaces wan: add 203\.0\.113\.1\/24 to wan7: ENODEV/);
   assert.deepEqual(device.appliance.interfaces()[1]?.addresses, ["192.168.1.1/24"]);
+});
+
+test("a VPN that the kernel refuses is said too, and the device goes on", () => {
+  const device = new BenchDevice();
+  device.vpn.refusal = new SystemError("open raw GRE socket", "EPERM");
+  const edit = device.appliance.beginEdit();
+  setAll(edit, ...OFFICE);
+  const committed = edit.commit();
+  assert.ok(committed.result === "committed");
+  assert.deepEqual(committed.failures, ["vpn: open raw GRE socket: EPERM"]);
+  assert.match(device.logText(), /error vpn: open raw GRE socket: EPERM/);
 });
 
 test("a configuration with problems is refused whole, and no file is written", () => {

@@ -2,7 +2,7 @@
 
 import type { VpnSettings } from "../../appliance/config/settings.ts";
 import { ConfigStore } from "../../appliance/config/store.ts";
-import type { Power } from "../../appliance/ports.ts";
+import type { Power, SystemError } from "../../appliance/ports.ts";
 import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type Vpn } from "../../appliance/service/appliance.ts";
 import { Journal } from "../../appliance/service/journal.ts";
@@ -16,8 +16,11 @@ export class RecordingVpn implements Vpn {
   readonly applied: VpnSettings[] = [];
   live: SessionStatus[] = [];
   closed = false;
+  /** What the kernel refuses from now on. */
+  refusal: SystemError | undefined;
 
   apply(settings: VpnSettings): void {
+    if (this.refusal !== undefined) throw this.refusal;
     this.applied.push(settings);
   }
   sessions(): readonly SessionStatus[] {
