@@ -101,7 +101,7 @@ export class CcpPolicy implements OptionPolicy {
     if (packet.code === CpCode.resetRequest) {
       if (state !== "opened") return [];
       this.#onResetRequest();
-      // RFC 3078 §8.2 does without a Reset-Ack, RFC 1962 §5.5 and the receive side of Linux need it: always answer.
+      // RFC 3078 §8.2 does without a Reset-Ack, RFC 1962 §3.1 and the receive side of Linux need it: always answer.
       return [{ type: "send", packet: { ...packet, code: CpCode.resetAck } }];
     }
     // Nothing to do for a Reset-Ack: the FLUSHED packet behind it is what counts (RFC 3078 §8.2).

@@ -12,7 +12,7 @@ export type LinkFailure =
   | { readonly reason: "no-common-authentication" }
   /** Encryption is required and the peer refuses it, or speaks no CCP at all. */
   | { readonly reason: "encryption-refused" }
-  /** Encryption is required, and the authentication method yields no keys (RFC 3079 §1). */
+  /** Encryption is required, and the authentication method yields no keys (RFC 3079 §2–§3). */
   | { readonly reason: "no-encryption-keys" }
   /** Both sides encrypt, with no key length in common. */
   | { readonly reason: "no-common-strength" }

@@ -65,7 +65,7 @@ export class LcpPolicy implements OptionPolicy {
   #mru: number;
   #peer = NO_PEER;
   #loopbacks = 0;
-  /** Data of Identification packets, as received (RFC 1570 §2.1). */
+  /** Data of Identification packets, as received (RFC 1570 §1.1). */
   readonly identifications: Buffer[] = [];
   /** Echo-Requests sent since the last Echo-Reply. */
   #unansweredEchoes = 0;
@@ -172,7 +172,7 @@ export class LcpPolicy implements OptionPolicy {
     return { code: CpCode.echoRequest, identifier, data: this.#withMagic(Buffer.alloc(0)) };
   }
 
-  /** RFC 1570 §2.1. */
+  /** RFC 1570 §1.1. */
   identification(identifier: number, message: Buffer): CpPacket {
     return { code: CpCode.identification, identifier, data: this.#withMagic(message) };
   }

@@ -33,7 +33,7 @@ export interface LinkSettings extends NetworkSettings {
   readonly authRetries: number;
   /** What we prove ourselves with, when the peer asks. */
   readonly credentials: { readonly user: string; readonly password: string; readonly newPassword?: string } | undefined;
-  /** Identification messages sent when LCP opens (RFC 1570 §2.1), as Windows does. */
+  /** Identification messages sent when LCP opens (RFC 1570 §1.1), as Windows does. */
   readonly identifications: readonly Buffer[];
   /** LCP Echo-Request every so often; below 30 s it keeps the mapping of a NAT without PPTP helper. 0 sends none. */
   readonly echoIntervalMs: number;

@@ -57,7 +57,7 @@ export type CallOutput =
 
 type Call =
   | { readonly at: "wait-reply"; readonly incoming: boolean; readonly until: Millis }
-  /** Incoming-Call-Reply sent, Incoming-Call-Connected to come (§3.2.4). */
+  /** Incoming-Call-Reply sent, Incoming-Call-Connected to come (§3.2.3). */
   | { readonly at: "wait-connect"; readonly peer: PeerCallId; readonly until: Millis }
   /** The PNS asks for the end (Call-Clear-Request) and is told; the PAC tells (Call-Disconnect-Notify). */
   | { readonly at: "established"; readonly peer: PeerCallId; readonly ends: "by-request" | "by-notify" }

@@ -64,7 +64,7 @@ export interface ControlTimes {
   /** Idle time before an Echo-Request, and the wait for its reply (§3.1.4: 60 s each). */
   readonly echoMs: number;
   readonly echoReplyMs: number;
-  /** Wait for a call's reply (§3.2.2 says 60 s for the network's sake; there is none behind a PPTP server). */
+  /** Wait for a call's reply (§3.2.1 says 60 s for the network's sake; there is none behind a PPTP server). */
   readonly callReplyMs: number;
   /** Wait for the peer's Call-Disconnect-Notify or Stop-Control-Connection-Reply. */
   readonly goodbyeMs: number;

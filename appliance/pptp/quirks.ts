@@ -40,7 +40,7 @@ export interface ClientProfile {
   readonly endpoint: EndpointProfile;
   /** A random 16-byte correlation id goes into the Outgoing-Call-Request's Subaddress and the last Identification. */
   readonly correlationId: boolean;
-  /** LCP Identification messages once LCP is open (RFC 1570 §2.1), before the correlation id. */
+  /** LCP Identification messages once LCP is open (RFC 1570 §1.1), before the correlation id. */
   readonly identifications: readonly string[];
   /** Asks for callback to be decided by CBCP, and accepts it when asked. */
   readonly callback: boolean;

@@ -1,7 +1,7 @@
 /** CHAP packets: RFC 1994 §4, with the values and messages that RFC 2433 and RFC 2759 put into them. The packet header is `cp-packet.ts`. */
 import { fault, type Parsed, Reader } from "./cursor.ts";
 
-/** 5 and 6 are RFC 2433 §8–§9, 7 is RFC 2759 §7. */
+/** 5 and 6 are RFC 2433 §9–§10, 7 is RFC 2759 §7. */
 export const ChapCode = {
   challenge: 1,
   response: 2,
@@ -89,7 +89,7 @@ export function emitChangePasswordV2(packet: ChangePasswordV2): Buffer {
   return Buffer.concat([encryptedPassword, encryptedHash, peerChallenge, Buffer.alloc(8), ntResponse, Buffer.alloc(2)]);
 }
 
-/** The text of an MS-CHAP Failure packet: RFC 2433 §6, RFC 2759 §6. */
+/** The text of an MS-CHAP Failure packet: RFC 2433 §8, RFC 2759 §6. */
 export interface MsChapFailure {
   /** 646 restricted logon hours, 647 disabled, 648 password expired, 649 no dial-in permission, 691 authentication failure, 709 changing password. */
   readonly errorCode: number;

@@ -1,7 +1,7 @@
 /** Packets of the PPP control protocols and their option lists: RFC 1661 §5 and §6. */
 import { fault, type Parsed, Reader } from "./cursor.ts";
 
-/** RFC 1661 §5; 12 and 13 are RFC 1570 §2, 14 and 15 RFC 1962 §3. */
+/** RFC 1661 §5; 12 and 13 are RFC 1570 §1, 14 and 15 RFC 1962 §3. */
 export const CpCode = {
   configureRequest: 1,
   configureAck: 2,

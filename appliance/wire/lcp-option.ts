@@ -1,7 +1,7 @@
 /** LCP Configuration Options: RFC 1661 §6, RFC 1570 §2.3 (Callback), RFC 1990 §5 (multilink). */
 import type { RawOption } from "./cp-packet.ts";
 
-/** CHAP algorithms of the Authentication-Protocol option: RFC 1994 §3, RFC 2433 §3, RFC 2759 §3. */
+/** CHAP algorithms of the Authentication-Protocol option: RFC 1994 §3, RFC 2433 §4, RFC 2759 §2. */
 export const ChapAlgorithm = { md5: 0x05, mschapV1: 0x80, mschapV2: 0x81 } as const;
 
 export type LcpOption =
