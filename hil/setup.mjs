@@ -102,7 +102,7 @@ function fail(line, status) {
   return status;
 }
 
-/** Nothing is read from the terminal; the last lines of a failed command's output are kept. */
+/** Nothing is read from the terminal; the first and the last lines of the output are kept for an error. */
 function run([program, ...args]) {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     cwd: ROOT,
@@ -110,8 +110,10 @@ function run([program, ...args]) {
     encoding: "utf8",
     maxBuffer: 64 * 1024 * 1024,
   });
-  const output = `${stdout ?? ""}${stderr ?? ""}${error?.message ?? ""}`.trim().split("\n").slice(-15).join("\n");
-  return { ok: status === 0, output };
+  const lines = `${stdout ?? ""}${stderr ?? ""}${error?.message ?? ""}`.trim().split("\n");
+  // npm says what is wrong first and prints its manual after that; apt-get says it last.
+  const output = lines.length <= 20 ? lines : [...lines.slice(0, 8), "...", ...lines.slice(-11)];
+  return { ok: status === 0, output: output.join("\n") };
 }
 
 function isThere(sign) {
