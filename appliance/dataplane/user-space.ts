@@ -50,6 +50,8 @@ interface Call {
   /** Packets GRE gave up since the last one MPPE saw. */
   lostBefore: number;
   resetAskedAt: Millis | undefined;
+  /** When an IP packet last passed, either way. */
+  lastTraffic: Millis | undefined;
   receivedPackets: number;
   receivedBytes: number;
   sentPackets: number;
@@ -85,6 +87,7 @@ export class UserSpaceDataPlane {
       framing: PLAIN_FRAMING,
       lostBefore: 0,
       resetAskedAt: undefined,
+      lastTraffic: undefined,
       receivedPackets: 0,
       receivedBytes: 0,
       sentPackets: 0,
@@ -134,6 +137,11 @@ export class UserSpaceDataPlane {
       call.ipv6 = false;
     }
     return tun;
+  }
+
+  /** When an IP packet last passed, either way: idle time-outs ask. */
+  lastTraffic(callId: LocalCallId | undefined): Millis | undefined {
+    return callId === undefined ? undefined : this.#calls.get(callId)?.lastTraffic;
   }
 
   counters(callId: LocalCallId): TrafficCounters | undefined {
@@ -219,6 +227,7 @@ export class UserSpaceDataPlane {
       drop(call, "data before the network was up");
       return;
     }
+    call.lastTraffic = this.#now;
     call.receivedPackets++;
     call.receivedBytes += end - start;
     call.tun.write(frame.subarray(start, end));
@@ -244,6 +253,7 @@ export class UserSpaceDataPlane {
   #toPeer(call: Call, slot: Buffer, start: number, end: number): void {
     const protocol = isIpv4Packet(slot, start, end) ? Protocol.ipv4 : Protocol.ipv6;
     if (!isNegotiated(call, protocol, slot, start, end)) return; // IPv6 of the kernel's own making
+    call.lastTraffic = this.#now;
     call.sentPackets++;
     call.sentBytes += end - start;
     let at = start;

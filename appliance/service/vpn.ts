@@ -16,7 +16,6 @@ import type {
   Net,
   Random,
   Timers,
-  Tun,
 } from "../ports.ts";
 import type { LocalCallId } from "../pptp/call-id.ts";
 import { CallIds } from "../pptp/call-id.ts";
@@ -26,6 +25,7 @@ import { PptpServer } from "../tunnel/server.ts";
 import type { SessionInput } from "../tunnel/session.ts";
 import type { Account, ClientSettings, ServerSettings } from "../tunnel/settings.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
+import { TunnelInterfaces } from "./tunnel-interfaces.ts";
 
 /** RFC 2637 §3.1. */
 const PPTP_PORT = 1723;
@@ -49,6 +49,14 @@ export interface VpnSettings {
   readonly clients: readonly ClientSettings[];
 }
 
+export interface ClientStatus {
+  readonly id: number;
+  readonly name: string;
+  readonly state: "listening" | "waiting" | "dialing" | "connected" | "disconnecting";
+  /** What went wrong last, in words; undefined after an orderly end. */
+  readonly lastFailure: string | undefined;
+}
+
 /** Client sessions have their own numbers, so that one list can show both roles. */
 const FIRST_CLIENT_ID = 1001;
 
@@ -61,7 +69,7 @@ export class VpnService {
   readonly #sockets = new Map<ConnectionId, ControlSocket>();
   readonly #dials = new Map<ConnectionId, { abort(): void }>();
   readonly #owners = new Map<LocalCallId, Owner>();
-  readonly #tuns = new Map<LocalCallId, Tun>();
+  readonly #interfaces: TunnelInterfaces;
   readonly #clients = new Map<string, PptpClient>();
   #server: PptpServer | undefined;
   #gre: GreSocket | undefined;
@@ -75,6 +83,17 @@ export class VpnService {
   constructor(ports: VpnPorts) {
     this.#ports = ports;
     this.#callIds = new CallIds(ports.random);
+    this.#interfaces = new TunnelInterfaces(ports.net, ports.log, {
+      packets: (callId) => {
+        this.#plane?.transmit(callId, ports.clock.now());
+        this.#settle();
+      },
+      demand: (name) => {
+        const client = this.#clients.get(name);
+        const now = ports.clock.now();
+        if (client) this.#carryOut(client, client.packet(now), now);
+      },
+    });
   }
 
   /** Server and clients as they shall be from now on; sessions that the change does not concern go on undisturbed. */
@@ -96,6 +115,7 @@ export class VpnService {
       const wanted = clients.find((settings) => settings.name === name);
       if (wanted !== undefined && isDeepStrictEqual(wanted, client.settings)) continue;
       this.#clients.delete(name);
+      this.#interfaces.stopWaiting(name);
       this.#retiring.add(client);
       this.#carryOut(client, client.hangUp(now), now);
     }
@@ -117,8 +137,18 @@ export class VpnService {
     return all.map((status) => {
       const callId = status.callId as LocalCallId;
       const traffic = this.#plane?.counters(callId) ?? NO_TRAFFIC;
-      return { ...status, traffic, interfaceName: this.#tuns.get(callId)?.name };
+      return { ...status, traffic, interfaceName: this.#interfaces.nameOf(callId) };
     });
+  }
+
+  /** Every configured client, connected or not. */
+  clients(): readonly ClientStatus[] {
+    return [...this.#clients.values()].map((client) => ({
+      id: client.id,
+      name: client.settings.name,
+      state: client.at,
+      lastFailure: client.lastFailure,
+    }));
   }
 
   /** False when there is no such client. */
@@ -162,7 +192,7 @@ export class VpnService {
     for (const dial of this.#dials.values()) dial.abort();
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const callId of [...this.#tuns.keys()]) this.#closeTun(callId);
+    this.#interfaces.close();
     this.#gre?.close();
     this.#gre = undefined;
     this.#plane = undefined;
@@ -264,7 +294,10 @@ export class VpnService {
     this.#timer = undefined;
     const now = this.#ports.clock.now();
     this.#plane?.tick(now);
-    for (const owner of this.#allOwners()) this.#carryOut(owner, owner.tick(now), now);
+    for (const owner of this.#allOwners()) {
+      if (owner instanceof PptpClient) owner.traffic(this.#plane?.lastTraffic(owner.callId));
+      this.#carryOut(owner, owner.tick(now), now);
+    }
     for (const client of this.#retiring) if (client.status() === undefined) this.#retiring.delete(client);
     this.#settle();
   }
@@ -279,6 +312,9 @@ export class VpnService {
 
   #carryOut(owner: Owner, effects: readonly Effect[], now: Millis): void {
     for (const effect of effects) this.#perform(owner, effect, now);
+    // Listening again: the next packet dials.
+    if (owner instanceof PptpClient && owner.awaitsPacket && this.#clients.get(owner.settings.name) === owner)
+      this.#interfaces.wait(owner.settings.name, owner.settings.routes, owner.settings.mtu);
     this.#settle();
   }
 
@@ -308,19 +344,17 @@ export class VpnService {
         this.#plane?.flushEncryption(effect.callId);
         break;
       case "network-up":
-        this.#openTun(owner, effect, now);
+        this.#networkUp(owner, effect, now);
         break;
       case "network-down":
-        this.#closeTun(effect.callId);
+        this.#networkDown(owner, effect.callId);
         break;
-      case "ipv6-up": {
-        const tun = this.#tuns.get(effect.callId);
-        if (tun) this.#ports.net.addLinkLocal(tun.name, effect.local);
+      case "ipv6-up":
+        this.#interfaces.addLinkLocal(effect.callId, effect.local);
         this.#plane?.allowIpv6(effect.callId);
         break;
-      }
       case "close-call":
-        this.#closeTun(effect.callId);
+        this.#networkDown(owner, effect.callId);
         this.#plane?.close(effect.callId);
         this.#owners.delete(effect.callId);
         break;
@@ -330,33 +364,28 @@ export class VpnService {
     }
   }
 
-  #openTun(owner: Owner, up: Extract<Effect, { type: "network-up" }>, now: Millis): void {
-    const { callId, local, remote, mtu, framing } = up;
+  #networkUp(owner: Owner, up: Extract<Effect, { type: "network-up" }>, now: Millis): void {
+    const { callId } = up;
     try {
-      const tun = this.#ports.net.openTun({ name: this.#freeName(), local, remote, mtu }, () => {
-        const at = this.#ports.clock.now();
-        this.#plane?.transmit(callId, at);
-        this.#settle();
-      });
-      this.#tuns.set(callId, tun);
-      this.#plane?.attach(callId, tun, framing);
+      if (owner instanceof PptpClient) {
+        this.#interfaces.pin(owner.settings.server);
+        this.#interfaces.stopWaiting(owner.settings.name);
+      }
+      const tun = this.#interfaces.up(callId, up, owner instanceof PptpClient ? owner.settings.routes : []);
+      this.#plane?.attach(callId, tun, up.framing);
     } catch (error) {
       // Without an interface the session is of no use: it ends, and the peer is told.
+      if (owner instanceof PptpClient) this.#interfaces.unpin(owner.settings.server);
       this.#ports.log.write("error", "pptp", `cannot make the tunnel interface: ${String(error)}`);
       const failure = { reason: "administrative" } as const;
       this.#carryOut(owner, owner.session(callId, { type: "hang-up", failure }, now), now);
     }
   }
 
-  #closeTun(callId: LocalCallId): void {
-    this.#plane?.detach(callId);
-    this.#tuns.get(callId)?.close();
-    this.#tuns.delete(callId);
-  }
-
-  #freeName(): string {
-    const names = new Set([...this.#tuns.values()].map((tun) => tun.name));
-    for (let n = 0; ; n++) if (!names.has(`pptp${n}`)) return `pptp${n}`;
+  #networkDown(owner: Owner, callId: LocalCallId): void {
+    if (this.#plane?.detach(callId) === undefined) return;
+    this.#interfaces.down(callId);
+    if (owner instanceof PptpClient) this.#interfaces.unpin(owner.settings.server);
   }
 
   /** Everything queued leaves, and the one timer stands at the earliest deadline. */
@@ -368,7 +397,7 @@ export class VpnService {
     const at = Math.min(...deadlines) as Millis;
     if (this.#timer !== undefined && this.#timer.at <= at) return; // it will fire early enough, and look again
     this.#timer?.cancel();
-    const wait = Math.max(0, at - this.#ports.clock.now());
+    const wait = Math.max(1, at - this.#ports.clock.now());
     this.#timer = { at, cancel: this.#ports.timers.after(wait, () => this.#tick()).cancel };
   }
 }

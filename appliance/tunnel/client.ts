@@ -33,7 +33,7 @@ export class PptpClient {
   readonly #interface: VirtualInterface;
   #attempt: Attempt | undefined;
   #stage: Stage | undefined;
-  #lastFailure: SessionFailure | undefined;
+  #lastFailure: string | undefined;
   #network: { readonly local: Ipv4; readonly remote: Ipv4; readonly at: Millis } | undefined;
   #encryption = "none";
   #effects: Effect[] = [];
@@ -56,8 +56,19 @@ export class PptpClient {
   get id(): number {
     return this.#id;
   }
-  get lastFailure(): SessionFailure | undefined {
+  get callId(): LocalCallId | undefined {
+    return this.#attempt?.at === "tunnel" ? this.#attempt.session?.callId : undefined;
+  }
+  /** Dial on demand, and not connected: its first packet will dial. */
+  get awaitsPacket(): boolean {
+    return this.settings.dial.mode === "on-demand" && this.#interface.at === "listening";
+  }
+  /** What went wrong last, in words, with the code a Windows client would show; undefined after an orderly end. */
+  get lastFailure(): string | undefined {
     return this.#lastFailure;
+  }
+  get at(): VirtualInterface["at"] {
+    return this.#interface.at;
   }
 
   status(): Omit<SessionStatus, "traffic" | "interfaceName"> | undefined {
@@ -105,8 +116,9 @@ export class PptpClient {
     });
   }
 
-  traffic(now: Millis): void {
-    this.#interface.traffic(now);
+  /** When a packet last passed; undefined when none did. */
+  traffic(last: Millis | undefined): void {
+    if (last !== undefined) this.#interface.traffic(last);
   }
 
   // --- what the network says ---------------------------------------------------------------------------------------
@@ -271,14 +283,16 @@ export class PptpClient {
     this.#failure = undefined;
     this.#network = undefined;
     this.#encryption = "none";
-    this.#lastFailure = failure;
     this.#interface.ended(now);
     const { what, windowsError, advice } = diagnose(failure, stage);
-    if (isOrderly(failure)) this.#log("info", what);
-    else {
-      const code = windowsError === undefined ? "" : `; a Windows client would show error ${windowsError}`;
-      this.#log("warning", `failed after stage ${stage}: ${what}${code}${advice === "" ? "" : `; ${advice}`}`);
+    this.#lastFailure = undefined;
+    if (isOrderly(failure)) {
+      this.#log("info", what);
+      return;
     }
+    const code = windowsError === undefined ? "" : `; a Windows client would show error ${windowsError}`;
+    this.#lastFailure = `failed after stage ${stage}: ${what}${code}${advice === "" ? "" : `; ${advice}`}`;
+    this.#log("warning", this.#lastFailure);
   }
 
   #sessionSettings(correlationId: Buffer): SessionSettings {

@@ -1,4 +1,6 @@
 /** What an administrator decides about PPTP: the values `config/` hands to the tunnels. */
+
+import type { Ipv4Prefix } from "../ports.ts";
 import type { EncryptionPolicy } from "../ppp/ccp.ts";
 import type { AuthMethod } from "../ppp/lcp.ts";
 import type { ClientProfile } from "../pptp/quirks.ts";
@@ -45,6 +47,8 @@ export interface ClientSettings {
   readonly authentication: readonly AuthMethod[];
   readonly encryption: EncryptionPolicy;
   readonly mtu: number;
+  /** Networks behind the tunnel. */
+  readonly routes: readonly Ipv4Prefix[];
   readonly dial: DialPolicy;
   /** Whose manners it has on the wire. */
   readonly profile: ClientProfile;

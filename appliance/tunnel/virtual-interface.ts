@@ -20,7 +20,9 @@ type State =
   /** A failed attempt waits for its next. */
   | { readonly at: "waiting"; readonly until: Millis }
   | { readonly at: "dialing" }
-  | { readonly at: "connected"; readonly since: Millis; lastTraffic: Millis };
+  | { readonly at: "connected"; readonly since: Millis; lastTraffic: Millis }
+  /** Told to end; the call still says goodbye. */
+  | { readonly at: "disconnecting"; readonly since: Millis };
 
 /** A connection that stood this long counts as a success: the next failure starts from the shortest wait. */
 const STABLE_MS = 60_000;
@@ -67,24 +69,25 @@ export class VirtualInterface {
 
   /** Hang Up was pressed: whether there is something to hang up. */
   hangUp(): boolean {
-    const busy = this.#state.at === "dialing" || this.#state.at === "connected";
     this.#heldDown = true;
     if (this.#state.at === "waiting") this.#state = { at: "listening" };
-    return busy;
+    if (this.#state.at === "connected") this.#state = { at: "disconnecting", since: this.#state.since };
+    return this.#state.at === "dialing" || this.#state.at === "disconnecting";
   }
 
   connected(now: Millis): void {
     this.#state = { at: "connected", since: now, lastTraffic: now };
   }
 
-  /** Traffic was seen either way. */
-  traffic(now: Millis): void {
-    if (this.#state.at === "connected") this.#state.lastTraffic = now;
+  /** A packet passed at `at`, either way. */
+  traffic(at: Millis): void {
+    if (this.#state.at === "connected" && at > this.#state.lastTraffic) this.#state.lastTraffic = at;
   }
 
   /** The call is over, or came to nothing. */
   ended(now: Millis): void {
-    if (this.#state.at === "connected" && now - this.#state.since >= STABLE_MS) this.#failures = 0;
+    const stood = this.#state.at === "connected" || this.#state.at === "disconnecting" ? now - this.#state.since : 0;
+    if (stood >= STABLE_MS) this.#failures = 0;
     if (this.#policy.mode !== "always" || this.#heldDown) {
       this.#state = { at: "listening" };
       return;
@@ -99,7 +102,10 @@ export class VirtualInterface {
   tick(now: Millis): "dial" | "hang-up" | undefined {
     const { deadline } = this;
     if (deadline === undefined || now < deadline) return undefined;
-    if (this.#state.at === "connected") return "hang-up";
+    if (this.#state.at === "connected") {
+      this.#state = { at: "disconnecting", since: this.#state.since };
+      return "hang-up";
+    }
     this.#state = { at: "dialing" };
     return "dial";
   }

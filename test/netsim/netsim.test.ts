@@ -41,6 +41,7 @@ function clientSettings(authentication: readonly AuthMethod[], encryption: Encry
     authentication,
     encryption,
     mtu: 1400,
+    routes: [],
     dial: { mode: "manual", idleMs: undefined, ...DEFAULT_REDIAL },
     profile: CULVERT_CLIENT,
   };
@@ -115,6 +116,96 @@ test("a client dials, packets pass both ways, and hanging up leaves nothing", ()
     world.run(world.now + 10_000, () => isUp(both)),
     "dials again",
   );
+});
+
+/** A client in this dial mode, as `pair`, with a network behind the tunnel. */
+function pairDialing(seed: number, dial: Partial<ClientSettings["dial"]>): Pair {
+  const both = pair(seed, PERFECT, ["mschap-v2"], REQUIRED);
+  const settings = clientSettings(["mschap-v2"], REQUIRED);
+  const routes = [{ address: ip("192.168.1.0"), length: 24 }];
+  const off = { ...serverSettings(["mschap-v2"], REQUIRED), enabled: false };
+  const changed = { ...settings, routes, dial: { ...settings.dial, ...dial } };
+  both.client.vpn.apply({ server: off, accounts: [], clients: [changed] });
+  return both;
+}
+
+test("a client that is always on redials by itself, waiting longer each time, and its host route goes with the call", () => {
+  const both = pairDialing(2, { mode: "always" });
+  const { world, server, client } = both;
+  assert.ok(world.run(10_000, () => isUp(both)));
+  assert.equal(client.routes.get(SERVER), "wan", "the way to the server is pinned before the tunnel has routes");
+  assert.equal(client.routes.get(ip("192.168.1.0")), client.up[0]?.name);
+  const enabled = serverSettings(["mschap-v2"], REQUIRED);
+  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined }];
+  server.vpn.apply({ server: { ...enabled, enabled: false }, accounts, clients: [] });
+  world.run(world.now + 200_000);
+  assert.equal(client.routes.has(SERVER), false);
+  const dials = client.log.filter((line) => line.includes("dialing")).length;
+  assert.ok(dials >= 6 && dials <= 10, `${dials} dials in 200 s`);
+  server.vpn.apply({ server: enabled, accounts, clients: [] });
+  assert.ok(
+    world.run(world.now + 400_000, () => isUp(both)),
+    "back when the server is",
+  );
+});
+
+test("a server that lost its power is noticed by LCP echo, and a client that is always on comes back", () => {
+  const both = pairDialing(3, { mode: "always" });
+  const { world, client } = both;
+  assert.ok(world.run(10_000, () => isUp(both)));
+  world.dead.add(SERVER);
+  assert.ok(
+    world.run(world.now + 120_000, () => client.up.length === 0),
+    "20 s between echoes, four unanswered",
+  );
+  const noticed = () => /no longer answers LCP Echo-Requests.*829/.test(client.log.join("\n"));
+  assert.ok(world.run(world.now + 20_000, noticed), "said once the goodbyes have timed out");
+  world.dead.delete(SERVER);
+  assert.ok(world.run(world.now + 400_000, () => client.up.length === 1));
+});
+
+test("dial on demand: the first packet dials, idleness hangs up, the interface waits again", () => {
+  const both = pairDialing(4, { mode: "on-demand", idleMs: 30_000 });
+  const { world, server, client } = both;
+  world.run(5_000);
+  const [waiting] = client.up;
+  assert.equal(server.vpn.sessions().length, 0);
+  assert.equal(client.routes.get(ip("192.168.1.0")), waiting?.name);
+  waiting?.inject(numbered(ip("10.0.0.1"), ip("192.168.1.10"), 0, 100));
+  assert.ok(world.run(world.now + 10_000, () => server.up.length === 1 && waiting?.closed === true));
+  const [tunnel] = client.up;
+  for (let n = 1; n < 10; n++)
+    world.after(n * 5_000, () => tunnel?.inject(numbered(ip("192.168.1.200"), ip("192.168.1.10"), n, 100)));
+  world.run(world.now + 60_000);
+  assert.equal(server.up.length, 1, "traffic until 45 s ago, idle for 15 s");
+  world.run(world.now + 40_000);
+  assert.equal(server.up.length, 0);
+  assert.equal(client.up.length, 1, "waits again");
+  assert.notEqual(client.up[0], tunnel);
+});
+
+test("IPv6 link-local passes when both sides want it", () => {
+  const both = pair(5, PERFECT, ["mschap-v2"], REQUIRED);
+  const { world, server, client } = both;
+  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined }];
+  server.vpn.apply({
+    server: { ...serverSettings(["mschap-v2"], REQUIRED), ipv6: "link-local" },
+    accounts,
+    clients: [],
+  });
+  const off = { ...serverSettings(["mschap-v2"], REQUIRED), enabled: false };
+  const profile = { ...CULVERT_CLIENT, ipv6: true };
+  client.vpn.apply({ server: off, accounts: [], clients: [{ ...clientSettings(["mschap-v2"], REQUIRED), profile }] });
+  client.vpn.dial("office");
+  assert.ok(world.run(10_000, () => isUp(both) && client.linkLocal.size === 1 && server.linkLocal.size === 1));
+  assert.notDeepEqual([...client.linkLocal.values()], [...server.linkLocal.values()]);
+  const solicitation = Buffer.from(
+    `6000000000083aff${"fe80".padEnd(32, "0")}ff02${"2".padStart(28, "0")}8500000000000000`,
+    "hex",
+  );
+  client.up[0]?.inject(solicitation);
+  world.run(world.now + 1000);
+  assert.deepEqual(server.up[0]?.received, [solicitation]);
 });
 
 const POLICIES: Readonly<Record<string, readonly [AuthMethod, EncryptionPolicy]>> = {

@@ -1,4 +1,5 @@
 /** Two or more whole devices on a simulated network: simulated clock, seeded luck, real stack from `service/vpn.ts` down. */
+import assert from "node:assert/strict";
 import type {
   ControlSocket,
   ControlSocketEvents,
@@ -36,6 +37,8 @@ export class World {
   readonly random: SeededRandom;
   readonly hosts = new Map<Ipv4, Host>();
   impairment: Impairment;
+  /** Hosts that lost their power: what is sent to them is gone, TCP included. */
+  readonly dead = new Set<Ipv4>();
   #queue: Event[] = [];
   #order = 0;
 
@@ -56,7 +59,12 @@ export class World {
 
   /** Runs until nothing is due before `until`, or until `done`. Returns whether `done` became true. */
   run(untilMs: number, done: () => boolean = () => false): boolean {
-    while (!done()) {
+    for (
+      let sameInstant = 0, last = -1;
+      !done();
+      sameInstant = this.now === last ? sameInstant + 1 : 0, last = this.now
+    ) {
+      assert.ok(sameInstant < 100_000, `time stands still at ${this.now} ms`);
       let next: Event | undefined;
       for (const event of this.#queue)
         if (next === undefined || event.at < next.at || (event.at === next.at && event.order < next.order))
@@ -80,7 +88,9 @@ export class World {
       if (this.random.chance(loss)) continue;
       const extra = this.random.chance(reorder) ? this.random.below(reorderMs) : 0;
       const bytes = Buffer.from(packet);
-      this.after(delayMs + extra, () => this.hosts.get(to)?.gre.deliver(from, bytes));
+      this.after(delayMs + extra, () => {
+        if (!this.dead.has(to)) this.hosts.get(to)?.gre.deliver(from, bytes);
+      });
     }
   }
 }
@@ -156,6 +166,9 @@ export class Host {
   readonly gre: SimGre;
   readonly tuns: SimTun[] = [];
   readonly log: string[] = [];
+  /** Destination → interface, and interface → IPv6 interface identifier, as the kernel was told. */
+  readonly routes = new Map<Ipv4, string>();
+  readonly linkLocal = new Map<string, string>();
   readonly vpn: VpnService;
   readonly #world: World;
   listener: ((socket: ControlSocket) => ControlSocketEvents | undefined) | undefined;
@@ -167,18 +180,22 @@ export class Host {
     world.hosts.set(address, this);
     const log: Log = { write: (level, _area, text) => this.log.push(`${level} ${text}`) };
     const timers: Timers = { after: (delayMs, run) => world.after(delayMs, run) };
-    const net = {
+    const net: Pick<Net, "openTun" | "addRoute" | "removeRoute" | "nextHopTo" | "addLinkLocal"> = {
       openTun: (settings: TunSettings, onReadable: () => void) => {
         const tun = new SimTun(settings, onReadable);
         this.tuns.push(tun);
         return tun;
       },
-    } as unknown as Net;
+      addRoute: (destination, by) => this.routes.set(destination.address, by.interfaceName),
+      removeRoute: (destination) => this.routes.delete(destination.address),
+      nextHopTo: () => ({ interfaceName: "wan", gateway: undefined }),
+      addLinkLocal: (name, identifier) => this.linkLocal.set(name, identifier.toString("hex")),
+    };
     this.vpn = new VpnService({
       clock: { now: () => Millis(world.now) },
       random: new SeededRandom(world.random.u32()),
       timers,
-      net,
+      net: net as Net,
       gre: this.gre,
       control: {
         listen: (_port, accept) => {
@@ -206,6 +223,7 @@ export class Host {
     failed: (error: SystemError) => void,
   ): { abort(): void } {
     const attempt = this.#world.after(this.#world.impairment.delayMs * 2, () => {
+      if (this.#world.dead.has(peer)) return; // no answer at all: the client's own patience decides
       const accept = this.#world.hosts.get(peer)?.listener;
       if (accept === undefined) {
         failed(new SystemError("connect", "ECONNREFUSED"));
@@ -251,7 +269,7 @@ class SimTcp {
     };
     const close = (reason: string | undefined) =>
       later(() => {
-        if (this.#closed) return;
+        if (this.#closed || this.#world.dead.has(peer)) return;
         this.#closed = true;
         this.#nearEvents?.closed(reason);
         this.#farEvents?.closed(reason);
@@ -262,7 +280,7 @@ class SimTcp {
       write: (bytes) => {
         const copy = Buffer.from(bytes);
         later(() => {
-          if (!this.#closed) other()?.data(copy);
+          if (!this.#closed && !this.#world.dead.has(peer)) other()?.data(copy);
         });
       },
       end: () => close(undefined),

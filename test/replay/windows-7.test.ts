@@ -87,6 +87,7 @@ test("windows.md §1–§8: our client under the Windows 7 profile says what Win
     authentication: ["mschap-v2"],
     encryption: REQUIRED,
     mtu: 1400,
+    routes: [],
     dial: { mode: "manual", idleMs: undefined, ...DEFAULT_REDIAL },
     profile: WINDOWS_7,
   };
