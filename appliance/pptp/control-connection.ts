@@ -5,7 +5,7 @@
  * [MS-PTPT] calls the dialling client PNS and the server PAC; so do we.
  */
 import { Millis } from "../ports.ts";
-import { codeText, GENERAL_ERROR, START_RESULT, STOP_REASON } from "../wire/control-code.ts";
+import { codeText, ECHO_RESULT, GENERAL_ERROR, START_RESULT, STOP_REASON, STOP_RESULT } from "../wire/control-code.ts";
 import {
   type ControlMessage,
   PROTOCOL_VERSION,
@@ -188,13 +188,16 @@ export class ControlConnection {
         );
         return;
       case "stop-control-connection-reply":
-        if (this.#state.at === "wait-stop-reply") this.#close("stopped", "control connection stopped");
+        if (this.#state.at === "wait-stop-reply")
+          this.#close("stopped", `control connection stopped: ${codeText(STOP_RESULT, message.resultCode)}`);
         return;
       case "echo-request":
         this.#send({ type: "echo-reply", identifier: message.identifier, resultCode: 1, errorCode: 0 });
         return;
       case "echo-reply":
-        if (message.identifier === this.#echo?.identifier) this.#echo = undefined;
+        if (message.identifier !== this.#echo?.identifier) return;
+        this.#echo = undefined;
+        if (message.resultCode > 1) this.#close("echo-timeout", codeText(ECHO_RESULT, message.resultCode));
         return;
       default:
         // §3.2: calls need an established connection. Windows was crashed and accel-ppp overrun from this side of it.

@@ -6,6 +6,7 @@
 import type { LinkFailure } from "../ppp/failure.ts";
 import type { CallEnd } from "../pptp/calls.ts";
 import type { ControlClose } from "../pptp/control-connection.ts";
+import { codeText, DISCONNECT_RESULT } from "../wire/control-code.ts";
 import type { Stage } from "./status.ts";
 
 export type SessionFailure =
@@ -201,7 +202,10 @@ function callEnded(end: CallEnd, stage: Stage): Diagnosis {
     case "cleared":
       return { what: "hung up on this device", windowsError: 629, advice: "" };
     case "cleared-by-peer":
-      if (stage === "network-up") return { what: "the peer hung up", windowsError: undefined, advice: "" };
+      if (stage === "network-up") {
+        const result = codeText(DISCONNECT_RESULT, end.resultCode);
+        return { what: `the peer hung up: ${result}`, windowsError: undefined, advice: "" };
+      }
       return {
         what: "the peer gave up the call during set-up",
         windowsError: stage === "call-established" ? 806 : 628,
