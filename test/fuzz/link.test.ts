@@ -111,7 +111,8 @@ function pairOf(random: SeededRandom): { pair: LinkPair; settings: [LinkSettings
   return { pair: new LinkPair(...settings), settings };
 }
 
-test("both roles: hostile sequences", (t) =>
+test("both roles: hostile sequences", (t) => {
+  let networks = 0;
   campaign(t, 100_000, (random) => {
     const { pair, settings } = pairOf(random);
     const damage = random.pick([0, 0.02, 0.1]);
@@ -139,9 +140,11 @@ test("both roles: hostile sequences", (t) =>
     const watches = settings.map((each) => new Watch(each));
     for (const output of pair.server.events) watches[0]?.see(output);
     for (const output of pair.client.events) watches[1]?.see(output);
-    const ups = pair.client.events.filter(({ type }) => type === "network-up").length;
-    if (ups > 0 && settings[0].lcp.demandAuth[0] !== "pap") assert.ok(pair.client.event("authenticated"));
-  }));
+    if (pair.server.event("network-up") && pair.client.event("network-up")) networks++;
+  });
+  t.diagnostic(`${networks} networks came up all the same`);
+  assert.ok(networks > 0, "a campaign that never gets there tests nothing");
+});
 
 for (const [role, settings, ipcp] of [
   ["server", SERVER, SERVER_IPCP],
@@ -177,13 +180,16 @@ for (const [role, settings, ipcp] of [
     }));
   test(`${role}: one link against a peer that never stops`, (t) => {
     let end: LinkEnd | undefined;
+    let now = 0;
     holdsNoMore(t, 200_000, (random) => {
+      now += 20;
       if (end === undefined || end.link.phase === "closed") {
         end = new LinkEnd(settings, ipcp, 1);
-        end.give({ type: "up" }, 0);
+        end.give({ type: "up" }, now);
       }
       const { protocol, payload } = forged(random);
-      end.give({ type: "frame", protocol, payload }, 0);
+      end.give({ type: "frame", protocol, payload }, now);
+      if ((end.link.deadline ?? now) < now) end.give({ type: "tick" }, now);
       end.take();
       end.events.length = 0;
     });

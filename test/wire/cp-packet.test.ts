@@ -52,6 +52,7 @@ test("RFC 1661 §5 octets outside the range of Length are padding", () => {
 for (const [what, wire] of [
   ["an option of length 0, which would never advance", "0100"],
   ["an option of length 1", "0101"],
+  ["an option of length 1, in which another might be read", "630102"],
   ["an option longer than the list", "01040102 0306c0a8"],
   ["a type without a length", "01040578 05"],
 ] as const)
