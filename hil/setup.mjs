@@ -59,8 +59,8 @@ export function planPackages({ missing, hasApt, isRoot, sudoWorks }) {
   };
 }
 
-/** Whether `npm ci` must run: times in ms of package-lock.json and of what npm left in node_modules (undefined: nothing). */
-export function npmCiNeeded(lockTime, installedTime) {
+/** Whether `npm install` must run: times in ms of package-lock.json and of what npm left in node_modules (undefined: nothing). */
+export function npmInstallNeeded(lockTime, installedTime) {
   return installedTime === undefined || installedTime < lockTime;
 }
 
@@ -89,10 +89,12 @@ export function setUp({ withTests }) {
 
   const lock = timeOf(join(ROOT, "package-lock.json"));
   if (lock === undefined) return fail("package-lock.json is missing: this checkout is not complete", 2);
-  if (npmCiNeeded(lock, timeOf(join(ROOT, "node_modules/.package-lock.json")))) {
+  if (npmInstallNeeded(lock, timeOf(join(ROOT, "node_modules/.package-lock.json")))) {
     console.error("setup: installing npm packages");
-    const done = run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]);
-    if (!done.ok) return fail(`\`npm ci\` failed:\n${done.output}`, 1);
+    // Not `npm ci`: npm 11 refuses a lock that was written where a registry lacks the optional packages of other platforms.
+    // The lock's versions and checksums hold here too, and --no-save leaves the lock as it is.
+    const done = run(["npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
+    if (!done.ok) return fail(`\`npm install\` failed:\n${done.output}`, 1);
   }
   return 0;
 }

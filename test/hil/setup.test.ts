@@ -15,7 +15,7 @@ interface Setup {
     prefix?: string[];
     line?: string;
   };
-  npmCiNeeded(lockTime: number, installedTime: number | undefined): boolean;
+  npmInstallNeeded(lockTime: number, installedTime: number | undefined): boolean;
 }
 const path = join(projectRoot, "hil/setup.mjs");
 const setup: Setup = await import(pathToFileURL(path).href);
@@ -62,10 +62,10 @@ test("a machine without apt-get is told so, with the names", () => {
   assert.match(told.line ?? "", /^this is not Debian or Ubuntu[^\n]*: qemu-system-x86 gcc$/);
 });
 
-test("npm ci runs when nothing is installed or the lock is newer", () => {
-  assert.equal(setup.npmCiNeeded(10, undefined), true);
-  assert.equal(setup.npmCiNeeded(10, 9), true);
-  assert.equal(setup.npmCiNeeded(10, 10), false);
+test("npm install runs when nothing is installed or the lock is newer", () => {
+  assert.equal(setup.npmInstallNeeded(10, undefined), true);
+  assert.equal(setup.npmInstallNeeded(10, 9), true);
+  assert.equal(setup.npmInstallNeeded(10, 10), false);
 });
 
 test("a mistake on the command line is one line and status 2", () => {
