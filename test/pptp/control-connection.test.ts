@@ -158,6 +158,15 @@ test("echo: asked for after 60 s without a word, closed 60 s after that", () => 
   assert.deepEqual(words(outputs), ["call-ended", "close"]);
   assert.equal(closing(outputs).why, "echo-timeout");
 });
+test("echo: a reply that says the request was not accepted ends the connection", () => {
+  const client = establishedClient();
+  client.give({ type: "place-call", request: callRequest });
+  client.receive({ ...read(WINDOWS_CONTROL.callReply), peersCallId: 5 } as ControlMessage);
+  const { identifier } = sent(client.tickAt(60_000), "echo-request");
+  const outputs = client.receive({ type: "echo-reply", identifier, resultCode: 2, errorCode: 0 });
+  assert.deepEqual(words(outputs), ["call-ended", "close"]);
+  assert.match(closing(outputs).text, /not accepted/);
+});
 test("echo: any message puts it off", () => {
   const client = establishedClient();
   client.give({ type: "place-call", request: callRequest });
