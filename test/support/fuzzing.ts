@@ -12,6 +12,7 @@ import { runInNewContext } from "node:vm";
 import { type SeededRandom, withSeed } from "./seeded-random.ts";
 
 const SLICE = 0.003;
+const HEAP_TOLERANCE = 2_000_000;
 
 function fromEnvironment(name: string): number | undefined {
   const text = process.env[name];
@@ -48,7 +49,9 @@ export function holdsNoMore(t: TestContext, fullCount: number, feed: (random: Se
   campaign(t, fullCount / 10, feed); // warm: caches, compiled code, collections at their limits
   const before = heap();
   campaign(t, fullCount, feed);
-  const grown = heap() - before;
+  let grown = heap() - before;
+  // The bytes of dead buffers are given back beside the program, late when the machine is busy. A leak stays.
+  for (let again = 0; again < 10 && grown > HEAP_TOLERANCE; again++) grown = heap() - before;
   t.diagnostic(`heap drift ${grown} bytes`);
-  assert.ok(grown < 2_000_000, `the machine holds ${grown} bytes more than before`);
+  assert.ok(grown <= HEAP_TOLERANCE, `the machine holds ${grown} bytes more than before`);
 }
