@@ -81,6 +81,18 @@ test("the strongest common key length wins; stateless wins over a peer that pref
   sameKeys(pair, 56, true);
 });
 
+for (const use of ["required", "optional"] as const)
+  test(`encryption ${use}: IPCP does not wait for CCP, the network does`, () => {
+    const pair = new LinkPair(...settings("mschap-v2", encryption(use), encryption(use)));
+    pair.wire = (_from, { protocol }) => protocol !== Protocol.ccp;
+    pair.up();
+    for (const end of [pair.server, pair.client]) assert.equal(end.event("network-up"), undefined);
+    pair.wire = (_from, { protocol }) => protocol !== Protocol.ipcp; // nothing more of it is needed
+    pair.advance(4000);
+    const { server, client } = bothUp(pair);
+    assert.deepEqual([server.encrypted, client.encrypted], [true, true]);
+  });
+
 test("addresses, name servers and who proved itself", () => {
   const pair = new LinkPair(SERVER, CLIENT).up();
   const { server, client } = bothUp(pair);
