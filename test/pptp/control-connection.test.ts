@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LocalCallId } from "../../appliance/pptp/call-id.ts";
+import { DEFAULT_CONTROL_TIMES } from "../../appliance/pptp/control-connection.ts";
 import type { ControlMessage } from "../../appliance/wire/control-message.ts";
 import { WINDOWS_CONTROL } from "../support/codecs.ts";
 import {
@@ -177,6 +178,11 @@ test("echo: any message puts it off", () => {
   assert.equal(client.connection.deadline, 119_999);
 });
 
+test("a tick at which two things are over ends the connection once", () => {
+  const client = establishedClient({ ...DEFAULT_CONTROL_TIMES, idleMs: 120_000 });
+  assert.deepEqual(words(client.tickAt(60_000)), ["> echo-request"]);
+  assert.deepEqual(words(client.tickAt(120_000)), ["close"]);
+});
 test("a connection without a call is stopped after 30 s", () => {
   const server = establishedServer();
   assert.equal(server.connection.deadline, 30_000);

@@ -116,7 +116,8 @@ test("what it keeps of a chunk is its own: the caller may reuse the buffer", () 
   const chunk = Buffer.concat([WINDOWS_CONTROL.callClear, WINDOWS_CONTROL.stopRequest.subarray(0, 9)]);
   assert.equal([...stream.receive(chunk)].length, 1);
   chunk.fill(0);
-  assert.equal([...stream.receive(WINDOWS_CONTROL.stopRequest.subarray(9))].length, 1);
+  const [output] = stream.receive(WINDOWS_CONTROL.stopRequest.subarray(9));
+  assert.equal(output?.type, "message");
 });
 test("a chunk of many small messages costs no more per message than a few", () => {
   // A copy of the rest per message would move 130 MB here; a pre-authentication peer must not make us do that.
