@@ -1,6 +1,6 @@
 /** What each command does, once it is understood. */
 
-import { locate } from "../config/config.ts";
+import { entriesOf, locate } from "../config/config.ts";
 import { toLines } from "../config/diff.ts";
 import type { Appliance } from "../service/appliance.ts";
 import type { Committed, Edit, Refusal } from "../service/edit.ts";
@@ -36,7 +36,7 @@ export function runCommand(call: Call, appliance: Appliance, shell: Shell): Comm
   return shell.edit === undefined ? operate(call, appliance, shell) : configure(call, shell.edit, shell);
 }
 
-function operate({ command, number }: Call, appliance: Appliance, shell: Shell): CommandOutcome {
+function operate({ command, number, words: [word = ""] }: Call, appliance: Appliance, shell: Shell): CommandOutcome {
   switch (command) {
     case "configure":
       shell.edit = appliance.beginEdit();
@@ -51,9 +51,10 @@ function operate({ command, number }: Call, appliance: Appliance, shell: Shell):
       return show(...interfaceLines(appliance.interfaces()));
     case "show-version":
       return show(`Culvert ${appliance.version}`);
+    case "vpn-dial":
+      return dial(word, appliance);
     case "vpn-hangup":
-      if (appliance.hangUp(number ?? 0)) return show(`Session ${number} is being ended.`);
-      return { result: "refuse", at: 0, problem: `there is no session ${number}`, hint: "show vpn lists the sessions" };
+      return hangUp(word, appliance);
     case "terminal-length":
       shell.length = number ?? 0;
       return show();
@@ -66,6 +67,43 @@ function operate({ command, number }: Call, appliance: Appliance, shell: Shell):
     default:
       return { result: "log-out" };
   }
+}
+
+function dial(name: string, appliance: Appliance): CommandOutcome {
+  switch (appliance.dial(name)) {
+    case "listening":
+    case "waiting":
+      return show(`Dialing ${name}.`);
+    case "dialing":
+      return show(`${name} is being dialed already.`);
+    case "connected":
+      return show(`${name} is connected already.`);
+    case "disconnecting":
+      return show(`${name} is hanging up: dial again in a moment.`);
+    case undefined:
+      return { result: "refuse", at: 0, problem: `there is no client ${name}`, hint: clientsHint(name, appliance) };
+  }
+}
+
+/** `word`: the number of a row in `show vpn`, or the name of a client; a name never is all digits. */
+function hangUp(word: string, appliance: Appliance): CommandOutcome {
+  const rows = appliance.sessions();
+  const row = rows.find((each) => each.name === word || String(each.id) === word);
+  if (row === undefined || !appliance.hangUp(row.id)) {
+    const hint = "show vpn lists the sessions and clients";
+    return { result: "refuse", at: 0, problem: `there is no session or client ${word}`, hint };
+  }
+  const { id, name, state } = row;
+  if (name === undefined) return show(`Session ${id} is being ended.`);
+  if (state === "listening") return show(`${name} is not connected.`);
+  if (state === "waiting") return show(`${name} dials no more until vpn dial ${name}.`);
+  return show(`${name} is being hung up.`);
+}
+
+function clientsHint(name: string, appliance: Appliance): string {
+  const names = entriesOf(appliance.running, "vpn client");
+  if (names.includes(name)) return `it is disabled: delete vpn client ${name} enabled`;
+  return names.length === 0 ? "none is configured: set vpn client NAME" : `clients: ${names.join(", ")}`;
 }
 
 function configure({ command, number, words }: Call, edit: Edit, shell: Shell): CommandOutcome {

@@ -1,5 +1,5 @@
 /** The command language as data, and the three things done with a line: cut it into words, understand it, complete it. */
-import { type Config, entriesOf, locate } from "../config/config.ts";
+import { type Config, entriesOf, locate, type Path } from "../config/config.ts";
 import type { SchemaNode, Word } from "../config/schema.ts";
 import { describeType, formatValue, mostWords, wordsOf } from "../config/value.ts";
 
@@ -12,6 +12,7 @@ export type CommandName =
   | "show-configuration"
   | "show-interfaces"
   | "show-version"
+  | "vpn-dial"
   | "vpn-hangup"
   | "terminal-length"
   | "reboot"
@@ -33,6 +34,14 @@ interface NumberArgument {
   readonly high: number;
   readonly optional: boolean;
 }
+/** One word: a name out of a list of the configuration, or something else that the command understands. */
+interface NameArgument {
+  readonly kind: "name";
+  readonly word: string;
+  readonly help: string;
+  /** Where the names to offer come from. */
+  readonly list: Path;
+}
 /** A place in the configuration: with a value, of something that is set, or of a part to show. */
 interface SettingArgument {
   readonly kind: "setting";
@@ -43,7 +52,7 @@ interface Command {
   readonly name: CommandName;
   readonly words: readonly string[];
   readonly help: string;
-  readonly argument?: NumberArgument | SettingArgument;
+  readonly argument?: NumberArgument | NameArgument | SettingArgument;
 }
 
 const number = (word: string, help: string, low: number, high: number, optional = false): NumberArgument => ({
@@ -58,7 +67,7 @@ const number = (word: string, help: string, low: number, high: number, optional 
 const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
   operational: [
     { name: "configure", words: ["configure"], help: "change the configuration" },
-    { name: "show-vpn", words: ["show", "vpn"], help: "PPTP sessions" },
+    { name: "show-vpn", words: ["show", "vpn"], help: "PPTP sessions and clients" },
     {
       name: "show-log",
       words: ["show", "log"],
@@ -69,10 +78,16 @@ const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
     { name: "show-interfaces", words: ["show", "interfaces"], help: "interfaces with their addresses" },
     { name: "show-version", words: ["show", "version"], help: "firmware version" },
     {
+      name: "vpn-dial",
+      words: ["vpn", "dial"],
+      help: "connect a client now",
+      argument: { kind: "name", word: "NAME", help: "a client", list: "vpn client" },
+    },
+    {
       name: "vpn-hangup",
       words: ["vpn", "hangup"],
-      help: "end a session",
-      argument: number("ID", "number of the session in `show vpn`", 0, 0xffffffff),
+      help: "end a session, or a client's dialing",
+      argument: { kind: "name", word: "ID|NAME", help: "number in `show vpn`, or a client", list: "vpn client" },
     },
     {
       name: "terminal-length",
@@ -161,6 +176,11 @@ export function understand(line: string, mode: Mode): Understood | undefined {
       problem: `"${surplus.text}" is one word too many`,
       hint: usage(command),
     };
+  if (argument?.kind === "name") {
+    if (extra !== undefined) return { ok: true, command: command.name, number: undefined, words: [extra.text] };
+    const hint = `expected: ${argument.help}`;
+    return { ok: false, column: line.trimEnd().length + 1, problem: `${argument.word} is missing`, hint };
+  }
   if (argument === undefined || (extra === undefined && argument.optional))
     return { ok: true, command: command.name, number: undefined, words: [] };
   const value = extra === undefined ? undefined : readNumber(extra.text, argument);
@@ -234,7 +254,7 @@ function narrow(commands: readonly Command[], depth: number, word: string): read
 }
 
 function usage({ words, argument }: Command): string {
-  return `usage: ${[...words, ...(argument?.kind === "number" ? [argument.word] : [])].join(" ")}`;
+  return `usage: ${[...words, ...(argument === undefined || argument.kind === "setting" ? [] : [argument.word])].join(" ")}`;
 }
 
 function readNumber(text: string, { low, high }: NumberArgument): number | undefined {
@@ -268,6 +288,11 @@ function argumentCandidates({ argument }: Command, words: readonly Token[], conf
       config,
     );
   if (argument === undefined || words.length > 0) return words.length > (argument === undefined ? 0 : 1) ? [] : [ENTER];
+  if (argument.kind === "name") {
+    const { word, help, list } = argument;
+    const names = entriesOf(config, list).map((name) => ({ word: name, help, placeholder: false }));
+    return [...names, { word, help, placeholder: true }];
+  }
   const { word, help, low, high, optional } = argument;
   const place: Candidate = { word, help: `${help} (${low} to ${high})`, placeholder: true };
   return optional ? [place, ENTER] : [place];

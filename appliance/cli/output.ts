@@ -17,31 +17,43 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   );
 }
 
-/** One row per session, and below it how it is protected and what went through it. */
+/** One row per session or client, and below it how it is protected, what went through it, and what went wrong. */
 export function sessionLines(sessions: readonly SessionView[]): readonly string[] {
   if (sessions.length === 0) return ["No sessions."];
+  // Everything else at its longest leaves this much of a line.
+  const longestName = 20 - Math.max(...sessions.map(({ id }) => String(id).length));
   const rows = sessions.map((session) => [
     String(session.id),
     session.role,
-    cut(session.user ?? "-", 16),
+    cut(session.name ?? session.user ?? "-", longestName),
     session.peer,
     session.address ?? "-",
     session.state,
-    session.connectedForMs === undefined ? "-" : duration(session.connectedForMs),
   ]);
-  const [head = "", ...lines] = table(["ID", "Role", "User", "Peer", "Address", "State", "Up"], rows);
+  const [head = "", ...lines] = table(["ID", "Role", "Name", "Peer", "Address", "State"], rows);
   return [head, ...lines.flatMap((line, i) => [line, ...sessionDetails(sessions[i])])];
 }
 
 function sessionDetails(session: SessionView | undefined): readonly string[] {
   if (session === undefined) return [];
-  if (session.state === "connecting") return [`    last completed stage: ${session.stage}`];
-  const { receivedPackets, receivedBytes, sentPackets, sentBytes, dropped } = session.traffic;
+  const { name, user, state, stage, lastFailure, connectedForMs } = session;
+  const sentences = name === undefined ? [] : [`${name} as ${user ?? "-"}`];
+  if (connectedForMs !== undefined) sentences.push(...connectionDetails(session, connectedForMs));
+  else if (stage !== undefined) sentences.push(`last completed stage: ${stage}`);
+  if (lastFailure !== undefined && state !== "connected") sentences.push(`last attempt ${lastFailure}`);
+  return sentences.flatMap((sentence) => wrap(sentence, "    "));
+}
+
+function connectionDetails(session: SessionView, connectedForMs: number): readonly string[] {
+  const { interfaceName, authentication, encryption, traffic } = session;
+  const { receivedPackets, receivedBytes, sentPackets, sentBytes, dropped } = traffic;
   const losses = Object.entries(dropped).filter(([, count]) => count > 0);
+  const method = authentication === undefined ? "" : `${authentication}, `;
+  const inAndOut = `in ${receivedPackets} packets ${bytes(receivedBytes)}, out ${sentPackets} packets ${bytes(sentBytes)}`;
   return [
-    `    ${session.interfaceName ?? "-"}, ${session.authentication ?? "no authentication"}, encryption ${session.encryption}`,
-    `    in ${receivedPackets} packets ${bytes(receivedBytes)}, out ${sentPackets} packets ${bytes(sentBytes)}`,
-    ...losses.map(([reason, count]) => `    dropped ${count}: ${reason}`),
+    `${interfaceName ?? "-"}, ${method}encryption ${encryption}, up ${duration(connectedForMs)}`,
+    inAndOut,
+    ...(losses.length === 0 ? [] : [`dropped: ${losses.map(([reason, count]) => `${count} ${reason}`).join(", ")}`]),
   ];
 }
 

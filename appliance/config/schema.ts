@@ -23,7 +23,9 @@ export type LeafType =
   | { readonly kind: "secret"; readonly longest: number }
   | { readonly kind: "choice"; readonly words: readonly Word[] }
   | { readonly kind: "choices"; readonly words: readonly Word[] }
-  | { readonly kind: "ipv4-list"; readonly most: number };
+  | { readonly kind: "ipv4-list"; readonly most: number }
+  /** Networks with their prefix length; the bits behind the prefix are 0. */
+  | { readonly kind: "network-list"; readonly most: number };
 
 export interface Leaf {
   readonly node: "leaf";
@@ -66,6 +68,63 @@ const device = (fallback: string): Leaf =>
   );
 const interfaceAddress = leaf("own address and network", { kind: "cidr" });
 
+// What server and clients have alike.
+
+const AUTHENTICATION: readonly Word[] = [
+  { word: "mschap-v2", help: "MS-CHAPv2: what Windows offers; needed for encryption" },
+  { word: "mschap-v1", help: "MS-CHAPv1: for old peers only" },
+  { word: "chap-md5", help: "CHAP: no encryption possible" },
+  { word: "pap", help: "PAP: sends the password in the clear" },
+];
+const STRENGTHS: readonly Word[] = [
+  { word: "128", help: "128 bit" },
+  { word: "56", help: "56 bit: for old peers only" },
+  { word: "40", help: "40 bit: for old peers only" },
+];
+const encryption = leaf(
+  "MPPE",
+  {
+    kind: "choice",
+    words: [
+      { word: "none", help: "never" },
+      { word: "optional", help: "when the far end asks for it" },
+      { word: "required", help: "no session without it" },
+    ],
+  },
+  { default: "required" },
+);
+const mppeMode = leaf(
+  "how often MPPE changes its key",
+  {
+    kind: "choice",
+    words: [
+      { word: "stateless", help: "with every packet: a lost packet harms no other; what Windows does" },
+      {
+        word: "allow-stateful",
+        help: "every 256 packets, if the far end wants that: a lost packet costs more packets",
+      },
+      { word: "prefer-stateful", help: "ask for that first: for old peers that know no other" },
+    ],
+  },
+  { default: "stateless" },
+);
+const mtu = leaf(
+  "largest IP packet inside the tunnel",
+  { kind: "integer", low: 576, high: 1460 },
+  { default: 1400, unit: "bytes" },
+);
+const ipv6 = leaf(
+  "IPv6 inside the tunnel",
+  {
+    kind: "choice",
+    words: [
+      { word: "refuse", help: "IPv4 alone" },
+      { word: "link-local", help: "link-local addresses at both ends (fe80::)" },
+    ],
+  },
+  { default: "refuse" },
+);
+
 /** The schema's version in stored files: it grows when a stored value gets another meaning. */
 export const SCHEMA_VERSION = 1;
 
@@ -102,48 +161,31 @@ export const SCHEMA: Container = container("settings", {
       }),
       dns: leaf("name servers for the far end", { kind: "ipv4-list", most: 2 }),
       wins: leaf("WINS servers for the far end", { kind: "ipv4-list", most: 2 }),
-      mtu: leaf(
-        "largest IP packet inside the tunnel",
-        { kind: "integer", low: 576, high: 1460 },
-        { default: 1400, unit: "bytes" },
-      ),
+      mtu,
       authentication: leaf(
         "accepted ways to prove the password, best first",
-        {
-          kind: "choices",
-          words: [
-            { word: "mschap-v2", help: "MS-CHAPv2: what Windows offers; needed for encryption" },
-            { word: "mschap-v1", help: "MS-CHAPv1: for old peers only" },
-            { word: "chap-md5", help: "CHAP: no encryption possible" },
-            { word: "pap", help: "PAP: sends the password in the clear" },
-          ],
-        },
+        { kind: "choices", words: AUTHENTICATION },
         { default: ["mschap-v2"] },
       ),
-      encryption: leaf(
-        "MPPE",
+      encryption,
+      strengths: leaf(
+        "accepted key lengths of MPPE",
+        { kind: "choices", words: STRENGTHS },
+        { default: ["128"], unit: "bits" },
+      ),
+      "mppe-mode": mppeMode,
+      callback: leaf(
+        "when the far end asks to be called back",
         {
           kind: "choice",
           words: [
-            { word: "none", help: "never" },
-            { word: "optional", help: "when the far end asks for it" },
-            { word: "required", help: "no session without it" },
+            { word: "refuse", help: "reject the option; every Windows goes on without it" },
+            { word: "cbcp", help: "negotiate it, and agree on no callback: for peers that insist" },
           ],
         },
-        { default: "required" },
+        { default: "refuse" },
       ),
-      strengths: leaf(
-        "accepted key lengths of MPPE",
-        {
-          kind: "choices",
-          words: [
-            { word: "128", help: "128 bit" },
-            { word: "56", help: "56 bit: for old peers only" },
-            { word: "40", help: "40 bit: for old peers only" },
-          ],
-        },
-        { default: ["128"], unit: "bits" },
-      ),
+      ipv6,
     }),
     account: {
       node: "list",
@@ -157,6 +199,66 @@ export const SCHEMA: Container = container("settings", {
         password: leaf("the password of this account", { kind: "secret", longest: 128 }),
         address: leaf("always this address, instead of one from the pool", { kind: "ipv4" }),
         enabled: leaf("may dial in", { kind: "boolean" }, { default: true }),
+      }),
+    },
+    client: {
+      node: "list",
+      help: "we dial in there",
+      key: {
+        word: "NAME",
+        // Digits alone would be taken for the number of a session.
+        pattern: /^(?!\d+$)[A-Za-z0-9._-]{1,31}$/,
+        rule: "1 to 31 letters, digits and . _ - (not digits alone)",
+      },
+      entry: container("one tunnel to a server", {
+        enabled: leaf("exists at all", { kind: "boolean" }, { default: true }),
+        server: leaf("the server's address", { kind: "ipv4" }),
+        user: leaf("our account there, as the server knows it: DOMAIN\\user where it wants that", {
+          kind: "name",
+          // PAP has one byte for the length (RFC 1334 §2.2.1): 63 characters always fit, at 4 bytes each.
+          pattern: /^[^\p{Cc}]{1,63}$/u,
+          rule: "1 to 63 characters, in quotes if there are blanks",
+        }),
+        password: leaf("the password of this account", { kind: "secret", longest: 128 }),
+        "new-password": leaf("set in its place when the server says that it has expired", {
+          kind: "secret",
+          longest: 128,
+        }),
+        authentication: leaf(
+          "ways to prove our password, best first",
+          { kind: "choices", words: AUTHENTICATION },
+          { default: ["mschap-v2"] },
+        ),
+        encryption,
+        strengths: leaf(
+          "key lengths of MPPE that will do",
+          { kind: "choices", words: STRENGTHS },
+          { default: ["128"], unit: "bits" },
+        ),
+        "mppe-mode": mppeMode,
+        mtu,
+        dial: leaf(
+          "what makes us dial",
+          {
+            kind: "choice",
+            words: [
+              { word: "always", help: "at once, and again after every end" },
+              { word: "on-demand", help: "the first packet for one of its routes" },
+              { word: "manual", help: "vpn dial alone" },
+            ],
+          },
+          { default: "always" },
+        ),
+        "idle-timeout": leaf(
+          "hang up after this long without a packet; never while nothing is set",
+          { kind: "integer", low: 30, high: 86_400 },
+          { unit: "seconds" },
+        ),
+        route: leaf("networks behind the tunnel; 0.0.0.0/1 128.0.0.0/1 for the whole Internet", {
+          kind: "network-list",
+          most: 32,
+        }),
+        ipv6,
       }),
     },
   }),

@@ -1,9 +1,13 @@
 /** The configuration as the values that the services work with. */
 import type { Ipv4Prefix } from "../ports.ts";
+import { CULVERT_CLIENT } from "../pptp/quirks.ts";
 import type { Account, ClientSettings, ServerSettings } from "../tunnel/settings.ts";
+import { DEFAULT_REDIAL } from "../tunnel/virtual-interface.ts";
 import { Ipv4, parseIpv4 } from "../wire/ipv4.ts";
 import { type Config, entriesOf, type Path, valueAt } from "./config.ts";
 import { parsePrefix } from "./value.ts";
+
+const NOWHERE = Ipv4(0);
 
 export interface InterfaceSettings {
   /** The kernel's name. */
@@ -36,34 +40,28 @@ export function networkSettings(config: Config): NetworkSettings {
   };
 }
 
-/** Of a configuration without problems; the words of a choice are the words of the type, as the schema lists them. A server that is off may have no addresses yet: they are 0.0.0.0 then. */
+/**
+ * Of a configuration without problems; the words of a choice are the words of the type, as the schema lists them. A
+ * server that is off may have no addresses yet: they are 0.0.0.0 then.
+ */
 export function vpnSettings(config: Config): VpnSettings {
-  const nowhere = Ipv4(0);
   return {
     server: {
       enabled: flag(config, "vpn server enabled"),
-      localAddress: serverAddress(config) ?? nowhere,
+      localAddress: serverAddress(config) ?? NOWHERE,
       pool: {
-        start: ipv4(config, "vpn server pool start") ?? nowhere,
+        start: ipv4(config, "vpn server pool start") ?? NOWHERE,
         count: integer(config, "vpn server pool count") ?? 0,
       },
       dns: addresses(config, "vpn server dns"),
       wins: addresses(config, "vpn server wins"),
       mtu: integer(config, "vpn server mtu") ?? 0,
-      authentication: words(config, "vpn server authentication") as ServerSettings["authentication"],
-      encryption: {
-        use: text(config, "vpn server encryption") as ServerSettings["encryption"]["use"],
-        strengths: words(config, "vpn server strengths").map(
-          Number,
-        ) as unknown as ServerSettings["encryption"]["strengths"],
-        allowStateful: false,
-        preferStateful: false,
-      },
-      callback: "refuse",
-      ipv6: "refuse",
+      ...protection(config, "vpn server"),
+      callback: text(config, "vpn server callback") as ServerSettings["callback"],
+      ipv6: text(config, "vpn server ipv6") as ServerSettings["ipv6"],
     },
     accounts: entriesOf(config, "vpn account").map((user) => account(config, user)),
-    clients: [],
+    clients: enabledClients(config).map((name) => client(config, name)),
   };
 }
 
@@ -79,6 +77,46 @@ export function account(config: Config, user: string): Account {
     password: text(config, `${path} password`) ?? "",
     enabled: flag(config, `${path} enabled`),
     address: ipv4(config, `${path} address`),
+  };
+}
+
+/** Names of the clients that exist for the tunnels; the others may be incomplete. */
+export function enabledClients(config: Config): readonly string[] {
+  return entriesOf(config, "vpn client").filter((name) => flag(config, `vpn client ${name} enabled`));
+}
+
+function client(config: Config, name: string): ClientSettings {
+  const path = `vpn client ${name}`;
+  const idleSeconds = integer(config, `${path} idle-timeout`);
+  return {
+    name,
+    server: ipv4(config, `${path} server`) ?? NOWHERE,
+    user: text(config, `${path} user`) ?? "",
+    password: text(config, `${path} password`) ?? "",
+    newPassword: text(config, `${path} new-password`),
+    ...protection(config, path),
+    mtu: integer(config, `${path} mtu`) ?? 0,
+    routes: networks(config, `${path} route`),
+    dial: {
+      mode: text(config, `${path} dial`) as ClientSettings["dial"]["mode"],
+      idleMs: idleSeconds === undefined ? undefined : idleSeconds * 1000,
+      ...DEFAULT_REDIAL,
+    },
+    profile: { ...CULVERT_CLIENT, ipv6: text(config, `${path} ipv6`) === "link-local" },
+  };
+}
+
+/** How the server or a client at `path` proves passwords and encrypts: the same settings for both. */
+function protection(config: Config, path: Path): Pick<ServerSettings, "authentication" | "encryption"> {
+  const mode = text(config, `${path} mppe-mode`);
+  return {
+    authentication: words(config, `${path} authentication`) as ServerSettings["authentication"],
+    encryption: {
+      use: text(config, `${path} encryption`) as ServerSettings["encryption"]["use"],
+      strengths: words(config, `${path} strengths`).map(Number) as unknown as ServerSettings["encryption"]["strengths"],
+      allowStateful: mode !== "stateless",
+      preferStateful: mode === "prefer-stateful",
+    },
   };
 }
 
@@ -102,6 +140,10 @@ export function ipv4(config: Config, path: Path): Ipv4 | undefined {
 }
 export function prefix(config: Config, path: Path): Ipv4Prefix | undefined {
   return parsePrefix(text(config, path) ?? "");
+}
+
+export function networks(config: Config, path: Path): readonly Ipv4Prefix[] {
+  return words(config, path).flatMap((each) => parsePrefix(each) ?? []);
 }
 
 function addresses(config: Config, path: Path): Ipv4[] {

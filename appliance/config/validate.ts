@@ -1,8 +1,19 @@
 /** What is wrong with a configuration as a whole: each value alone was checked when it was typed. */
 import type { Ipv4Prefix } from "../ports.ts";
-import { formatIpv4, type Ipv4 } from "../wire/ipv4.ts";
+import { formatIpv4, Ipv4 } from "../wire/ipv4.ts";
 import { type Config, entriesOf, type Path } from "./config.ts";
-import { account, flag, integer, ipv4, prefix, serverAddress, text, words } from "./settings.ts";
+import {
+  account,
+  enabledClients,
+  flag,
+  integer,
+  ipv4,
+  networks,
+  prefix,
+  serverAddress,
+  text,
+  words,
+} from "./settings.ts";
 
 export interface Problem {
   readonly path: Path;
@@ -13,22 +24,43 @@ export interface Problem {
 
 /** All problems, in the order of the schema. A configuration with problems is never stored. */
 export function validate(config: Config): readonly Problem[] {
-  return [...interfaces(config), ...server(config), ...accounts(config)];
+  return [...interfaces(config), ...server(config), ...accounts(config), ...clients(config)];
 }
 
 /** What a person should hear once, when `after` takes the place of `before`. */
 export function warnings(before: Config, after: Config): readonly string[] {
-  if (!flag(after, "vpn server enabled")) return [];
   const heard: string[] = [];
-  if (!flag(before, "vpn server enabled")) {
+  const [usedBefore, used] = [endsOf(before), endsOf(after)];
+  if (usedBefore.length === 0 && used.length > 0) {
     heard.push(
       "PPTP is broken cryptography: whoever records a session can find its password and read it all. " +
         "Use it only where nothing better is possible, and with passwords used nowhere else.",
     );
   }
-  if (!entriesOf(after, "vpn account").some((user) => flag(after, `vpn account ${user} enabled`)))
+  for (const end of used.filter((each) => hasRepeatedKeys(after, each))) {
+    if (usedBefore.includes(end) && hasRepeatedKeys(before, end)) continue;
+    heard.push(
+      `${end}: after MS-CHAPv1 the keys of 40 and 56 bits are the same in every session of an account, and a password ` +
+        "of more than 14 characters has none. Use MS-CHAPv2, or 128 bits.",
+    );
+  }
+  const mayDialIn = entriesOf(after, "vpn account").some((user) => flag(after, `vpn account ${user} enabled`));
+  if (flag(after, "vpn server enabled") && !mayDialIn)
     heard.push("The VPN server is on, but no account can dial in: set vpn account NAME password PASSWORD.");
   return heard;
+}
+
+/** Where the tunnels that are in use are configured. */
+function endsOf(config: Config): readonly Path[] {
+  const server = flag(config, "vpn server enabled") ? ["vpn server"] : [];
+  return [...server, ...enabledClients(config).map((name) => `vpn client ${name}`)];
+}
+
+/** RFC 3079 §2: MS-CHAPv1 makes the short keys of the LAN Manager hash alone. */
+function hasRepeatedKeys(config: Config, end: Path): boolean {
+  const short = words(config, `${end} strengths`).some((bits) => bits !== "128");
+  const encrypts = text(config, `${end} encryption`) !== "none";
+  return encrypts && short && words(config, `${end} authentication`).includes("mschap-v1");
 }
 
 function interfaces(config: Config): Problem[] {
@@ -83,7 +115,7 @@ function server(config: Config): Problem[] {
     );
   if (start !== undefined && count !== undefined)
     problems.push(...pool(config, { first: start, last: start + count - 1 }));
-  problems.push(...protection(config));
+  problems.push(...protection(config, "vpn server"));
   return problems;
 }
 
@@ -113,16 +145,16 @@ function pool(config: Config, range: Range): Problem[] {
 }
 
 /** MPPE takes its keys from MS-CHAP (RFC 3079 §1): other ways to authenticate leave none. */
-function protection(config: Config): Problem[] {
-  const methods = words(config, "vpn server authentication");
+function protection(config: Config, end: Path): Problem[] {
+  const methods = words(config, `${end} authentication`);
   const keyless = methods.filter((method) => !method.startsWith("mschap"));
-  const use = text(config, "vpn server encryption");
+  const use = text(config, `${end} encryption`);
   if (use === "required" && keyless.length > 0)
     return [
       {
-        path: "vpn server authentication",
+        path: `${end} authentication`,
         problem: `${keyless.join(" and ")} cannot be used with required encryption, which takes its keys from MS-CHAP`,
-        hint: "remove it, or set vpn server encryption optional",
+        hint: `set ${end} authentication mschap-v2, or set ${end} encryption optional`,
       },
     ];
   return [];
@@ -143,21 +175,72 @@ function accounts(config: Config): Problem[] {
     if (address === undefined) continue;
     const owner = owners.get(address);
     owners.set(address, owner ?? name);
-    const taken = owner === undefined ? ownUse(config, address) : `account ${owner} has`;
+    const taken = owner === undefined ? ownUse(config, address) : `account ${owner}`;
     if (taken !== undefined)
       problems.push({
         path: `${path} address`,
-        problem: `${taken} the address ${formatIpv4(address)} already`,
+        problem: `${taken} has the address ${formatIpv4(address)} already`,
         hint: "choose an address that nobody has",
       });
   }
   return problems;
 }
 
+/** A client that is off may be unfinished, or stand by for another with the same routes. */
+function clients(config: Config): Problem[] {
+  const problems: Problem[] = [];
+  const found = (path: Path, problem: string, hint: string): void => void problems.push({ path, problem, hint });
+  const takenBy = fixedRoutes(config);
+  for (const name of enabledClients(config)) {
+    const path = `vpn client ${name}`;
+    for (const [setting, value] of Object.entries({ server: "ADDRESS", user: "NAME", password: "PASSWORD" })) {
+      if (text(config, `${path} ${setting}`) === undefined)
+        found(`${path} ${setting}`, "the client needs it", `set ${path} ${setting} ${value}`);
+    }
+    const server = ipv4(config, `${path} server`);
+    const own = server === undefined ? undefined : ownUse(config, server);
+    if (server !== undefined && own !== undefined)
+      found(
+        `${path} server`,
+        `${formatIpv4(server)} is our own address: ${own} has it`,
+        "set the address of the far end",
+      );
+    problems.push(...protection(config, path));
+    const routes = networks(config, `${path} route`);
+    if (text(config, `${path} dial`) === "on-demand" && routes.length === 0)
+      found(`${path} route`, "no packet can ever make it dial", `set ${path} route NETWORK/LENGTH, or dial always`);
+    for (const route of routes.map(({ address, length }) => `${formatIpv4(address)}/${length}`)) {
+      const owner = takenBy.get(route);
+      if (owner !== undefined)
+        found(`${path} route`, `${route} is ${owner} already`, "a network can be reached one way only");
+      else takenBy.set(route, `a route of client ${name}`);
+    }
+  }
+  return problems;
+}
+
+/**
+ * Networks that a tunnel's route would take away from us, by what they are: the kernel has one route to each. A wider
+ * route is harmless, as the narrower one wins.
+ */
+function fixedRoutes(config: Config): Map<string, string> {
+  const routes = new Map<string, string>();
+  for (const name of ["wan", "lan"]) {
+    const own = prefix(config, `interfaces ${name} address`);
+    if (own !== undefined)
+      routes.set(`${formatIpv4(Ipv4(rangeIn(own).first))}/${own.length}`, `the network of the ${name.toUpperCase()}`);
+  }
+  for (const name of enabledClients(config)) {
+    const server = ipv4(config, `vpn client ${name} server`);
+    if (server !== undefined) routes.set(`${formatIpv4(server)}/32`, `the way to the server of client ${name}`);
+  }
+  return routes;
+}
+
 function ownUse(config: Config, address: Ipv4): string | undefined {
-  if (address === ipv4(config, "vpn server address")) return "the VPN server has";
-  if (address === prefix(config, "interfaces lan address")?.address) return "the LAN interface has";
-  if (address === prefix(config, "interfaces wan address")?.address) return "the WAN interface has";
+  if (address === ipv4(config, "vpn server address")) return "the VPN server";
+  if (address === prefix(config, "interfaces lan address")?.address) return "the LAN interface";
+  if (address === prefix(config, "interfaces wan address")?.address) return "the WAN interface";
   return undefined;
 }
 

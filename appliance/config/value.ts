@@ -1,5 +1,5 @@
 /** One setting's value: typed words ⇄ value, and the words to offer. */
-import { formatIpv4, type Ipv4, parseIpv4 } from "../wire/ipv4.ts";
+import { formatIpv4, Ipv4, parseIpv4 } from "../wire/ipv4.ts";
 import type { Leaf, LeafType, Value, Word } from "./schema.ts";
 
 export type ParsedValue =
@@ -72,6 +72,8 @@ export function describeType({ type, unit }: Leaf): string {
       return `one or more of ${words(type.words)}${inUnit}`;
     case "ipv4-list":
       return `1 to ${type.most} addresses such as 192.168.1.1`;
+    case "network-list":
+      return `1 to ${type.most} networks such as 192.168.1.0/24`;
   }
 }
 
@@ -83,10 +85,10 @@ export function wordsOf(type: LeafType): readonly Word[] {
 
 export function mostWords(type: LeafType): number {
   if (type.kind === "choices") return type.words.length;
-  return type.kind === "ipv4-list" ? type.most : 1;
+  return type.kind === "ipv4-list" || type.kind === "network-list" ? type.most : 1;
 }
 
-/** An address with prefix length, as a `cidr` setting holds it. */
+/** An address or a network with its prefix length, as `cidr` and `network-list` settings hold it. */
 export function parsePrefix(text: string): { address: Ipv4; length: number } | undefined {
   const [, dotted = "", digits = ""] = /^([0-9.]+)\/(\d{1,2})$/.exec(text) ?? [];
   const address = parseIpv4(dotted);
@@ -115,6 +117,12 @@ function parseWord(type: LeafType, word: string): string | undefined {
       if (prefix === undefined || !isHostAddress(prefix.address)) return undefined;
       return `${formatIpv4(prefix.address)}/${prefix.length}`;
     }
+    case "network-list": {
+      const prefix = parsePrefix(word);
+      if (prefix === undefined) return undefined;
+      const base = networkOf(prefix);
+      return isUnicastNetwork(base, prefix.length) ? `${formatIpv4(base)}/${prefix.length}` : undefined;
+    }
     case "name":
       return type.pattern.test(word) ? word : undefined;
     case "secret":
@@ -134,6 +142,7 @@ function fromWords(type: LeafType, words: readonly string[]): Value {
       return Number(word);
     case "choices":
     case "ipv4-list":
+    case "network-list":
       return words;
     default:
       return word;
@@ -144,4 +153,14 @@ function fromWords(type: LeafType, words: readonly string[]): Value {
 function isHostAddress(address: Ipv4): boolean {
   const first = address >>> 24;
   return first !== 0 && first !== 127 && first < 224;
+}
+
+/** The address with the bits behind the prefix cleared. */
+function networkOf({ address, length }: { address: Ipv4; length: number }): Ipv4 {
+  return Ipv4(address & (0xffffffff << (32 - length)));
+}
+
+/** Whether hosts can live in it; 0.0.0.0/1 counts, for the hosts above 0.x. */
+function isUnicastNetwork(base: Ipv4, length: number): boolean {
+  return isHostAddress(base) || (base === 0 && length < 8);
 }

@@ -1,10 +1,10 @@
 /** What the device can be asked to do: the only API of the front ends. */
 import type { Config } from "../config/config.ts";
 import { changedWithin } from "../config/diff.ts";
-import { networkSettings, systemName, type VpnSettings, vpnSettings } from "../config/settings.ts";
+import { networkSettings, systemName, text, type VpnSettings, vpnSettings } from "../config/settings.ts";
 import type { ConfigStore, Generation } from "../config/store.ts";
 import { validate } from "../config/validate.ts";
-import { type Clock, type LogLevel, type Net, type Power, SystemError } from "../ports.ts";
+import { type Clock, type LogLevel, type Millis, type Net, type Power, SystemError } from "../ports.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
 import { formatIpv4 } from "../wire/ipv4.ts";
 import type { Administrator } from "./administrator.ts";
@@ -12,24 +12,35 @@ import { type Committer, Edit } from "./edit.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Network } from "./network.ts";
 import { VERSION } from "./version.ts";
+import type { ClientStatus } from "./vpn.ts";
 
 /** The tunnels, as the appliance needs them. */
 export interface Vpn {
   /** Takes effect at once: sessions that the new settings forbid end. */
   apply(settings: VpnSettings): void;
   sessions(): readonly SessionStatus[];
-  /** False when there is no such session. */
+  /** Every configured client, connected or not. A session of its has the same id. */
+  clients(): readonly ClientStatus[];
+  /** False when there is no such client. */
+  dial(name: string): boolean;
+  /** False when there is no such session or client. */
   hangUp(id: number): boolean;
   /** Ends all sessions in order. */
   close(): Promise<void>;
 }
 
-/** A session as a person reads it. */
+/** Who has dialed in, or a client of ours whether it is connected or not, as a person reads it. */
 export interface SessionView {
   readonly id: number;
   readonly role: SessionStatus["role"];
-  readonly state: SessionStatus["state"];
-  readonly stage: SessionStatus["stage"];
+  /** Of a client. */
+  readonly name: string | undefined;
+  /** `listening`: not dialing. `waiting`: for the next attempt. */
+  readonly state: SessionStatus["state"] | "listening" | "waiting";
+  /** How far the call came; undefined when there is none. */
+  readonly stage: SessionStatus["stage"] | undefined;
+  /** Why a client's last attempt failed. */
+  readonly lastFailure: string | undefined;
   readonly user: string | undefined;
   readonly peer: string;
   readonly address: string | undefined;
@@ -61,6 +72,7 @@ export interface ApplianceParts {
 }
 
 const NETWORK_BRANCHES = ["interfaces", "vpn server enabled"];
+const NO_TRAFFIC: TrafficCounters = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, dropped: {} };
 /** The LAN address is the server's when it has none of its own. */
 const VPN_BRANCHES = ["vpn", "interfaces lan address"];
 
@@ -114,22 +126,21 @@ export class Appliance {
   }
 
   sessions(): readonly SessionView[] {
-    const now = this.#parts.clock.now();
-    return this.#parts.vpn.sessions().map((session) => ({
-      id: session.id,
-      role: session.role,
-      state: session.state,
-      stage: session.stage,
-      user: session.user,
-      peer: formatIpv4(session.peer),
-      address: session.address === undefined ? undefined : formatIpv4(session.address),
-      interfaceName: session.interfaceName,
-      authentication: session.authentication,
-      encryption: session.encryption,
-      connectedForMs: session.connectedAt === undefined ? undefined : now - session.connectedAt,
-      traffic: session.traffic,
-    }));
+    const { vpn, clock } = this.#parts;
+    const sessions = vpn.sessions().map((session) => sessionView(session, clock.now()));
+    const clients = vpn.clients().map((client) => {
+      const session = sessions.find(({ role, id }) => role === "client" && id === client.id);
+      return this.#clientView(client, session);
+    });
+    return [...sessions.filter(({ role }) => role === "server"), ...clients];
   }
+  /** Returns the state the client was in: a listening or waiting one dials now. Undefined when there is no such client. */
+  dial(name: string): ClientStatus["state"] | undefined {
+    const client = this.#parts.vpn.clients().find((each) => each.name === name);
+    if (client !== undefined) this.#parts.vpn.dial(name);
+    return client?.state;
+  }
+  /** A waiting client dials no more. False when there is no such session or client. */
   hangUp(id: number): boolean {
     return this.#parts.vpn.hangUp(id);
   }
@@ -163,6 +174,29 @@ export class Appliance {
   /** Ends all sessions in order. The network stays as it is. */
   close(): Promise<void> {
     return this.#parts.vpn.close();
+  }
+
+  #clientView(client: ClientStatus, session: SessionView | undefined): SessionView {
+    const { id, name, lastFailure } = client;
+    const state = client.state === "dialing" ? "connecting" : client.state;
+    if (session !== undefined) return { ...session, name, state, lastFailure };
+    const setting = (word: string) => text(this.#running, `vpn client ${name} ${word}`);
+    return {
+      id,
+      role: "client",
+      name,
+      state,
+      stage: undefined,
+      lastFailure,
+      user: setting("user"),
+      peer: setting("server") ?? "",
+      address: undefined,
+      interfaceName: undefined,
+      authentication: undefined,
+      encryption: "none",
+      connectedForMs: undefined,
+      traffic: NO_TRAFFIC,
+    };
   }
 
   #commit(config: Config): ReturnType<Committer["commit"]> {
@@ -201,4 +235,23 @@ export class Appliance {
       return [`vpn: ${error.message}`];
     }
   }
+}
+
+function sessionView(session: SessionStatus, now: Millis): SessionView {
+  return {
+    id: session.id,
+    role: session.role,
+    name: undefined,
+    state: session.state,
+    stage: session.stage,
+    lastFailure: undefined,
+    user: session.user,
+    peer: formatIpv4(session.peer),
+    address: session.address === undefined ? undefined : formatIpv4(session.address),
+    interfaceName: session.interfaceName,
+    authentication: session.authentication,
+    encryption: session.encryption,
+    connectedForMs: session.connectedAt === undefined ? undefined : now - session.connectedAt,
+    traffic: session.traffic,
+  };
 }

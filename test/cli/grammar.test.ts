@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { complete, type Mode, tokenize, understand } from "../../appliance/cli/grammar.ts";
-import { configOf, OFFICE } from "../support/config-text.ts";
+import { BRANCH, configOf, OFFICE } from "../support/config-text.ts";
 
-const CONFIG = configOf(...OFFICE, "vpn account DOMAIN\\bob password x");
+const CONFIG = configOf(...OFFICE, ...BRANCH, "vpn account DOMAIN\\bob password x");
 
 test("words are cut at blanks, and quotes hold them together", () => {
   const texts = (line: string): string[] => tokenize(line).map(({ text }) => text);
@@ -28,7 +28,9 @@ const GOOD: readonly (readonly [Mode, string, string, (number | undefined)?, str
   ["operational", "sh int", "show-interfaces"],
   ["operational", "show log", "show-log"],
   ["operational", "show log 7", "show-log", 7],
-  ["operational", "vpn hangup 1001", "vpn-hangup", 1001],
+  ["operational", "vpn hangup 1001", "vpn-hangup", undefined, "1001"],
+  ["operational", "vpn hang munich", "vpn-hangup", undefined, "munich"],
+  ["operational", "vpn dial munich", "vpn-dial", undefined, "munich"],
   ["operational", "terminal length 0", "terminal-length", 0],
   ["operational", " exit ", "exit"],
   ["configure", "set vpn server mtu 1300", "set", undefined, "vpn server mtu 1300"],
@@ -58,7 +60,9 @@ const BAD: readonly (readonly [Mode, string, number, RegExp, RegExp])[] = [
   ["operational", "show vpn now", 9, /one word too many/, /usage: show vpn/],
   ["operational", "show log 0", 9, /"0" is not possible/, /1 to 1000/],
   ["operational", "show log 5 6", 11, /one word too many/, /usage: show log COUNT/],
-  ["operational", "vpn hangup", 11, /ID is missing/, /a number/],
+  ["operational", "vpn hangup", 11, /ID\|NAME is missing/, /number in `show vpn`, or a client/],
+  ["operational", "vpn dial", 9, /NAME is missing/, /a client/],
+  ["operational", "vpn dial a b", 11, /one word too many/, /usage: vpn dial NAME/],
   ["operational", "set system name x", 0, /no command here/, /configure/],
   ["configure", "co", 0, /not clear/, /compare, commit/],
   ["configure", 'set system name "x', 16, /quote is not closed/, /"/],
@@ -81,7 +85,10 @@ const OFFERS: readonly (readonly [Mode, string, string])[] = [
   ["operational", "show v", "vpn version"],
   ["operational", "show vpn ", "<<enter>>"],
   ["operational", "show log ", "<COUNT> <<enter>>"],
-  ["operational", "vpn hangup ", "<ID>"],
+  ["operational", "vpn ", "dial hangup"],
+  ["operational", "vpn hangup ", "munich <ID|NAME>"],
+  ["operational", "vpn dial mu", "munich <NAME>"],
+  ["operational", "vpn dial munich ", "<<enter>>"],
   ["operational", "nonsense ", ""],
   ["configure", "set ", "system interfaces vpn"],
   ["configure", "set vpn server p", "pool"],
@@ -94,6 +101,8 @@ const OFFERS: readonly (readonly [Mode, string, string])[] = [
   ["configure", "set vpn account ", "DOMAIN\\bob alice <NAME>"],
   ["configure", "set vpn account DOM", "DOMAIN\\bob <NAME>"],
   ["configure", "set vpn account alice ", "password address enabled"],
+  ["configure", "set vpn client munich dial ", "always on-demand manual"],
+  ["configure", "set vpn client munich route 10.0.0.0/8 ", "<VALUE> <<enter>>"],
   ["configure", "delete vpn account al", "alice <NAME> <<enter>>"],
   ["configure", "delete vpn server mtu ", "<<enter>>"],
   ["configure", "show ", "system interfaces vpn <<enter>>"],
@@ -118,7 +127,7 @@ test("following the offers always leads to a line that is understood or may go o
     VALUE: "10.0.0.1",
     NAME: "carol",
     COUNT: "5",
-    ID: "1",
+    "ID|NAME": "1",
     LINES: "10",
     N: "1",
   };

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Millis } from "../../appliance/ports.ts";
+import type { ClientStatus } from "../../appliance/service/vpn.ts";
 import { Ipv4 } from "../../appliance/wire/ipv4.ts";
-import { OFFICE } from "../support/config-text.ts";
+import { BRANCH, OFFICE } from "../support/config-text.ts";
 import { ConsoleDesk, PASSWORD } from "../support/console-desk.ts";
 
 const TIMEOUT = { timeout: 30_000 };
@@ -101,7 +102,7 @@ test("an error points at the word", TIMEOUT, async () => {
   assert.deepEqual(desk.run("set  vpn sever"), [
     `${" ".repeat("culvert# set  vpn ".length)}^`,
     '% no setting "sever" here',
-    "  expected: server, account",
+    "  expected: server, account, client",
   ]);
   assert.deepEqual(desk.run("set vpn server mtu"), [
     `${" ".repeat("culvert# set vpn server mtu ".length)}^`,
@@ -194,7 +195,7 @@ test("show vpn has one row per session, and what happened to its packets", TIMEO
     receivedBytes: 3456,
     sentPackets: 7,
     sentBytes: 12_345_678,
-    dropped: { replay: 3, late: 0 },
+    dropped: { replay: 3, late: 0, "not encrypted": 1 },
   };
   desk.device.vpn.live = [
     {
@@ -223,17 +224,144 @@ test("show vpn has one row per session, and what happened to its packets", TIMEO
     },
   ];
   assert.deepEqual(desk.run("show vpn"), [
-    "ID  Role    User   Peer          Address        State       Up",
-    "7   server  alice  203.0.113.50  192.168.1.200  connected   1:02:03",
-    "    pptp0, mschap-v2, encryption MPPE-128 stateless",
+    "ID  Role    Name   Peer          Address        State",
+    "7   server  alice  203.0.113.50  192.168.1.200  connected",
+    "    pptp0, mschap-v2, encryption MPPE-128 stateless, up 1:02:03",
     "    in 12 packets 3456 B, out 7 packets 12 MB",
-    "    dropped 3: replay",
-    "12  server  -      203.0.113.50  -              connecting  -",
+    "    dropped: 3 replay, 1 not encrypted",
+    "12  server  -      203.0.113.50  -              connecting",
     "    last completed stage: lcp-opened",
   ]);
-  assert.deepEqual(desk.run("vpn hangup 8").slice(-2), ["% there is no session 8", "  show vpn lists the sessions"]);
+  assert.deepEqual(desk.run("vpn hangup 8").slice(-2), [
+    "% there is no session or client 8",
+    "  show vpn lists the sessions and clients",
+  ]);
   assert.deepEqual(desk.run("vpn hangup 7"), ["Session 7 is being ended."]);
   assert.equal(desk.device.vpn.live.length, 1);
+});
+
+test(
+  "show vpn has a row for each client too, with the last failure of one that is not connected",
+  TIMEOUT,
+  async () => {
+    const desk = await configuring(
+      ...OFFICE,
+      ...BRANCH,
+      ...BRANCH.slice(0, 3).map((line) => line.replace("munich", "hq")),
+    );
+    desk.run("commit");
+    desk.run("exit");
+    const { vpn, clock } = desk.device;
+    const lastFailure =
+      "failed after stage call-established: the control connection works, but no GRE packet came from the peer; " +
+      "a Windows client would show error 806; let IP protocol 47 (GRE) through every firewall on the way";
+    vpn.configured = [
+      { id: 1001, name: "munich", state: "connected", lastFailure },
+      { id: 1002, name: "hq", state: "waiting", lastFailure },
+    ];
+    const session = {
+      id: 1001,
+      callId: 5,
+      role: "client",
+      stage: "network-up",
+      user: "OFFICE\\branch",
+      peer: Ipv4(0xc6336409),
+      address: Ipv4(0x0a010001),
+      interfaceName: "pptp1",
+      authentication: undefined,
+      encryption: "MPPE-128 stateless",
+      connectedAt: Millis(clock.now() - 9_000),
+      traffic: { receivedPackets: 1, receivedBytes: 60, sentPackets: 2, sentBytes: 120, dropped: { replay: 0 } },
+    } as const;
+    vpn.live = [{ ...session, state: "connected" }];
+    assert.deepEqual(desk.run("show vpn"), [
+      "ID    Role    Name    Peer          Address   State",
+      "1001  client  munich  198.51.100.9  10.1.0.1  connected",
+      "    munich as OFFICE\\branch",
+      "    pptp1, encryption MPPE-128 stateless, up 0:00:09",
+      "    in 1 packets 60 B, out 2 packets 120 B",
+      "1002  client  hq      198.51.100.9  -         waiting",
+      "    hq as OFFICE\\branch",
+      "    last attempt failed after stage call-established: the control connection",
+      "    works, but no GRE packet came from the peer; a Windows client would show",
+      "    error 806; let IP protocol 47 (GRE) through every firewall on the way",
+    ]);
+    vpn.configured = [{ id: 1001, name: "munich", state: "dialing", lastFailure: undefined }];
+    vpn.live = [{ ...session, state: "connecting", stage: "lcp-opened", address: undefined, connectedAt: undefined }];
+    assert.deepEqual(desk.run("show vpn").slice(1), [
+      "1001  client  munich  198.51.100.9  -        connecting",
+      "    munich as OFFICE\\branch",
+      "    last completed stage: lcp-opened",
+    ]);
+  },
+);
+
+test("vpn dial and vpn hangup say what becomes of a client", TIMEOUT, async () => {
+  const desk = await loggedIn();
+  const { vpn } = desk.device;
+  const answers = (state: ClientStatus["state"], command: string): string[] => {
+    vpn.configured = [{ id: 1001, name: "munich", state, lastFailure: undefined }];
+    return desk.run(command);
+  };
+  assert.deepEqual(answers("listening", "vpn dial munich"), ["Dialing munich."]);
+  assert.deepEqual(answers("waiting", "vpn dial munich"), ["Dialing munich."]);
+  assert.deepEqual(vpn.dialed, ["munich", "munich"]);
+  assert.deepEqual(answers("dialing", "vpn dial munich"), ["munich is being dialed already."]);
+  assert.deepEqual(answers("connected", "vpn dial munich"), ["munich is connected already."]);
+  assert.deepEqual(answers("disconnecting", "vpn dial munich"), ["munich is hanging up: dial again in a moment."]);
+  assert.deepEqual(answers("connected", "vpn hangup munich"), ["munich is being hung up."]);
+  assert.deepEqual(answers("connected", "vpn hangup 1001"), ["munich is being hung up."]);
+  assert.deepEqual(answers("waiting", "vpn hangup munich"), ["munich dials no more until vpn dial munich."]);
+  assert.deepEqual(answers("listening", "vpn hangup munich"), ["munich is not connected."]);
+  assert.match(answers("listening", "vpn hangup mun").join(), /no session or client mun/);
+});
+
+test("vpn dial with a wrong name points at it and lists the names", TIMEOUT, async () => {
+  const desk = await loggedIn();
+  assert.deepEqual(desk.run("vpn dial berlin"), [
+    `${" ".repeat("culvert> vpn dial ".length)}^`,
+    "% there is no client berlin",
+    "  none is configured: set vpn client NAME",
+  ]);
+  desk.run("configure");
+  for (const line of [...BRANCH, "vpn client old enabled false"]) desk.run(`set ${line}`);
+  desk.run("commit");
+  desk.run("exit");
+  desk.device.vpn.configured = [{ id: 1001, name: "munich", state: "listening", lastFailure: undefined }];
+  assert.equal(desk.run("vpn dial berlin").at(-1), "  clients: munich, old");
+  assert.equal(desk.run("vpn dial old").at(-1), "  it is disabled: delete vpn client old enabled");
+});
+
+test("the longest rows of show vpn fit 80 columns", TIMEOUT, async () => {
+  const desk = await loggedIn();
+  const { vpn } = desk.device;
+  const name = "n".repeat(31);
+  const drops = ["encrypted-without-agreement", "clear-where-encryption-is-required", "replay", "late", "bad-checksum"];
+  vpn.configured = [{ id: 1001, name, state: "disconnecting", lastFailure: "failed ".repeat(30) }];
+  vpn.live = [1001, 123_456].map((id) => ({
+    id,
+    callId: id,
+    role: id === 1001 ? "client" : "server",
+    state: "disconnecting",
+    stage: "call-established",
+    user: "u".repeat(63),
+    peer: Ipv4(0xcbcbcbcb),
+    address: Ipv4(0xc8c8c8c8),
+    interfaceName: "pptp1000",
+    authentication: "mschap-v2",
+    encryption: "MPPE-128 stateless",
+    connectedAt: Millis(desk.device.clock.now() - 999_999),
+    traffic: {
+      receivedPackets: 9e15,
+      receivedBytes: 9e15,
+      sentPackets: 9e15,
+      sentBytes: 9e15,
+      dropped: Object.fromEntries(drops.map((each) => [each, 123_456])),
+    },
+  }));
+  const lines = desk.run("show vpn");
+  assert.ok(lines.length > 10);
+  for (const line of lines) assert.ok(line.length < 80, `${line.length}: ${line}`);
 });
 
 test("the other commands", TIMEOUT, async () => {
@@ -259,7 +387,7 @@ test("where the far end is no terminal there is no echo, no caret and no page", 
 });
 
 test("what a mode prints fits 80 columns", TIMEOUT, async () => {
-  const desk = await configuring(...OFFICE);
+  const desk = await configuring(...OFFICE, ...BRANCH);
   desk.run("terminal length 0");
   const lines = ["compare", "show", "commit", "set vpn", "set interfaces wan address 1"].flatMap((line) =>
     desk.run(line),
@@ -269,6 +397,10 @@ test("what a mode prints fits 80 columns", TIMEOUT, async () => {
     "set ",
     "set vpn server ",
     "set vpn account ",
+    "set vpn client ",
+    "set vpn client munich ",
+    "set vpn client munich mppe-mode ",
+    "set vpn client munich route ",
     "set vpn server authentication ",
     "rollback ",
   ]) {
@@ -290,6 +422,11 @@ const KEYS = [
     "vpn ",
     "server ",
     "account ",
+    "client ",
+    "munich ",
+    "dial ",
+    "hangup ",
+    "route ",
     "interfaces ",
     "delete ",
     "configure\r",
@@ -310,7 +447,7 @@ async function backAtPrompt(desk: ConsoleDesk): Promise<void> {
 }
 
 test("thousands of key sequences: nothing throws, and nothing is applied that was not committed", TIMEOUT, async () => {
-  const desk = await configuring(...OFFICE);
+  const desk = await configuring(...OFFICE, ...BRANCH);
   desk.run("commit");
   desk.run("exit");
   const { device, session } = desk;

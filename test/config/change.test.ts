@@ -13,6 +13,11 @@ test("set stores the canonical path of abbreviated words", () => {
   assert.deepEqual([...changed.config], [["vpn server mtu", 1300]]);
 });
 
+test("a client's name may have letters, digits, dots, underscores and hyphens", () => {
+  for (const name of ["a", "x".repeat(31), "1001a", "Head_office.2-b"])
+    assert.ok(set(new Map(), words(`vpn client ${name} server 10.0.0.1`)).ok, name);
+});
+
 /** [line, index of the wrong word, what is said]. */
 const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ["", 0, /incomplete/],
@@ -28,6 +33,9 @@ const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ["vpn server e true", 2, /"e" can be enabled or encryption/],
   ["vpn account __proto__ password x", 2, /cannot be a name/],
   ["vpn server constructor x", 2, /no setting/],
+  ["vpn client 1001 server 10.0.0.1", 2, /cannot be a name: .*not digits alone/],
+  [`vpn client ${"x".repeat(32)} server 10.0.0.1`, 2, /cannot be a name/],
+  ["vpn client a@b server 10.0.0.1", 2, /cannot be a name/],
 ];
 for (const [line, at, problem] of REFUSED) {
   test(`set ${line} is refused at word ${at}`, () => {

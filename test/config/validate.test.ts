@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { validate, warnings } from "../../appliance/config/validate.ts";
-import { configOf, OFFICE } from "../support/config-text.ts";
+import { BRANCH, configOf, OFFICE } from "../support/config-text.ts";
+
+/** Another client, complete but for these lines. */
+function second(...lines: readonly string[]): readonly string[] {
+  return [...BRANCH.slice(0, -1).map((line) => line.replace("munich", "berlin")), ...lines];
+}
 
 /** What is set on top of the office, and where the problem lies; a line may set a value again. */
 const CASES: readonly (readonly [string, readonly string[], readonly [string, RegExp][]])[] = [
@@ -70,6 +75,70 @@ const CASES: readonly (readonly [string, readonly string[], readonly [string, Re
   ],
   ["overlapping networks", ["interfaces lan address 203.0.113.65/26"], [["interfaces lan address", /overlaps/]]],
   ["one device for both", ["interfaces lan device eth0"], [["interfaces lan device", /WAN device too/]]],
+  ["a client", BRANCH, []],
+  [
+    "a client without anything",
+    ["vpn client munich mtu 1300"],
+    [
+      ["vpn client munich server", /needs it/],
+      ["vpn client munich user", /needs it/],
+      ["vpn client munich password", /needs it/],
+    ],
+  ],
+  ["an unfinished client that is off", ["vpn client munich enabled false"], []],
+  [
+    "a client of ourselves",
+    [...BRANCH, "vpn client munich server 203.0.113.1"],
+    [["vpn client munich server", /203\.0\.113\.1 is our own address: the WAN interface has it/]],
+  ],
+  [
+    "a client of our own server",
+    [...BRANCH, "vpn server address 10.5.5.5", "vpn client munich server 10.5.5.5"],
+    [["vpn client munich server", /the VPN server has it/]],
+  ],
+  [
+    "a client with required encryption that would send PAP",
+    [...BRANCH, "vpn client munich authentication pap"],
+    [["vpn client munich authentication", /pap cannot be used with required encryption/]],
+  ],
+  [
+    "a client with PAP and no encryption",
+    [...BRANCH, "vpn client munich authentication pap", "vpn client munich encryption none"],
+    [],
+  ],
+  ["a client with MS-CHAPv1", [...BRANCH, "vpn client munich authentication mschap-v1"], []],
+  [
+    "dial on demand without a route",
+    [...BRANCH.slice(0, -1), "vpn client munich dial on-demand"],
+    [["vpn client munich route", /no packet can ever make it dial/]],
+  ],
+  ["dial on demand with a route", [...BRANCH, "vpn client munich dial on-demand"], []],
+  ["a route that contains the client's own server", [...BRANCH, "vpn client munich route 198.51.100.0/24"], []],
+  ["routes to everything", [...BRANCH, "vpn client munich route 0.0.0.0/1 128.0.0.0/1"], []],
+  [
+    "a route that is the client's own server",
+    [...BRANCH, "vpn client munich route 198.51.100.9/32"],
+    [["vpn client munich route", /is the way to the server of client munich already/]],
+  ],
+  [
+    "a route that is the LAN, and one that is the WAN",
+    [...BRANCH, "vpn client munich route 192.168.1.0/24 203.0.113.0/24 192.168.1.0/25"],
+    [
+      ["vpn client munich route", /192\.168\.1\.0\/24 is the network of the LAN/],
+      ["vpn client munich route", /203\.0\.113\.0\/24 is the network of the WAN/],
+    ],
+  ],
+  [
+    "one route for two clients",
+    [...BRANCH, ...second("vpn client berlin route 10.2.0.0/16 10.1.0.0/16")],
+    [["vpn client munich route", /10\.1\.0\.0\/16 is a route of client berlin already/]],
+  ],
+  ["a narrower route by another client", [...BRANCH, ...second("vpn client berlin route 10.1.2.0/24")], []],
+  [
+    "one route for two clients, of which one is off",
+    [...BRANCH, ...second("vpn client berlin route 10.1.0.0/16", "vpn client berlin enabled false")],
+    [],
+  ],
   ["a point-to-point WAN", ["interfaces wan address 203.0.113.2/31", "interfaces wan gateway 203.0.113.3"], []],
 ];
 
@@ -100,11 +169,28 @@ test("an empty configuration is good, and a server that is on names all it lacks
   );
 });
 
-test("PPTP's weakness is said once: when the server is switched on", () => {
+test("PPTP's weakness is said once: when the first end is switched on", () => {
   const weak = /PPTP is broken cryptography/;
   const on = configOf(...OFFICE);
   assert.match(warnings(configOf(), on).join(), weak);
   assert.deepEqual(warnings(on, configOf(...OFFICE, "vpn server mtu 1300")), []);
   assert.deepEqual(warnings(on, configOf()), []);
+  const client = configOf(...BRANCH);
+  assert.match(warnings(configOf(), client).join(), weak);
+  assert.deepEqual(warnings(client, configOf(...OFFICE, ...BRANCH)), []);
+  assert.deepEqual(warnings(configOf(), configOf(...BRANCH, "vpn client munich enabled false")), []);
   assert.match(warnings(on, configOf(...OFFICE, "vpn account alice enabled false")).join(), /no account can dial in/);
+});
+
+test("RFC 3079 §2 short keys after MS-CHAPv1 are warned of once, at the end that has them", () => {
+  const before = configOf(...OFFICE, ...BRANCH);
+  const heard = (...lines: readonly string[]) => warnings(before, configOf(...OFFICE, ...BRANCH, ...lines));
+  const old = ["vpn client munich authentication mschap-v2 mschap-v1", "vpn client munich strengths 128 40"];
+  assert.match(heard(...old).join(), /^vpn client munich: after MS-CHAPv1 the keys of 40 and 56 bits are the same/);
+  assert.deepEqual(heard(...old.slice(0, 1)), []);
+  assert.deepEqual(heard(...old.slice(1)), []);
+  assert.deepEqual(heard(...old, "vpn client munich encryption none"), []);
+  assert.match(heard("vpn server authentication mschap-v1", "vpn server strengths 56").join(), /^vpn server: /);
+  const used = configOf(...OFFICE, ...BRANCH, ...old);
+  assert.deepEqual(warnings(used, configOf(...OFFICE, ...BRANCH, ...old, "vpn server mtu 1300")), []);
 });

@@ -40,6 +40,27 @@ const CASES: readonly (readonly [string, string, Value | { wrong: number }])[] =
   ["vpn server dns", "10.0.0.2 10.0.0.1", ["10.0.0.2", "10.0.0.1"]],
   ["vpn server dns", "10.0.0.1 10.0.0.2 10.0.0.3", { wrong: 2 }],
   ["vpn server dns", "10.0.0.1 10.0.0.1", { wrong: 1 }],
+  ["vpn client bob route", "10.1.2.3/16", ["10.1.0.0/16"]],
+  ["vpn client bob route", "10.1.2.3/32", ["10.1.2.3/32"]],
+  ["vpn client bob route", "223.255.255.255/24", ["223.255.255.0/24"]],
+  ["vpn client bob route", "1.2.3.4/1 128.0.0.0/1", ["0.0.0.0/1", "128.0.0.0/1"]],
+  ["vpn client bob route", "10.1.0.0/16 10.1.2.3/16", { wrong: 1 }],
+  ["vpn client bob route", "10.1.0.0/16 10.1.0.0", { wrong: 1 }],
+  ["vpn client bob route", "0.0.0.0/0", { wrong: 0 }],
+  ["vpn client bob route", "0.1.0.0/16", { wrong: 0 }],
+  ["vpn client bob route", "127.0.0.0/8", { wrong: 0 }],
+  ["vpn client bob route", "224.0.0.0/4", { wrong: 0 }],
+  ["vpn client bob route", Array.from({ length: 33 }, (_, i) => `10.${i}.0.0/16`).join(" "), { wrong: 32 }],
+  ["vpn client bob user", "DOMAIN\\alice", "DOMAIN\\alice"],
+  ["vpn client bob user", "ü".repeat(63), "ü".repeat(63)],
+  ["vpn client bob user", "x".repeat(64), { wrong: 0 }],
+  ["vpn client bob user", "a\tb", { wrong: 0 }],
+  ["vpn client bob idle-timeout", "30", 30],
+  ["vpn client bob idle-timeout", "29", { wrong: 0 }],
+  ["vpn client bob idle-timeout", "86401", { wrong: 0 }],
+  ["vpn client bob dial", "on-demand", "on-demand"],
+  ["vpn client bob mppe-mode", "stateful", { wrong: 0 }],
+  ["vpn client bob new-password", HIDDEN, { wrong: 0 }],
   ["vpn server authentication", "mschap-v2 pap", ["mschap-v2", "pap"]],
   ["vpn server authentication", "eap", { wrong: 0 }],
   ["vpn server encryption", "optional", "optional"],
@@ -100,5 +121,6 @@ test("isValue refuses what parseValue cannot make, whatever a damaged file holds
 });
 
 test("a secret is never shown", () => {
-  assert.equal(formatValue(leaf("vpn account bob password"), "s3cret", "hide"), HIDDEN);
+  for (const path of SETTINGS.filter((each) => each.endsWith("password")))
+    assert.equal(formatValue(leaf(path), "s3cret", "hide"), HIDDEN, path);
 });

@@ -7,6 +7,7 @@ import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type Vpn } from "../../appliance/service/appliance.ts";
 import { Journal } from "../../appliance/service/journal.ts";
 import { Network } from "../../appliance/service/network.ts";
+import type { ClientStatus } from "../../appliance/service/vpn.ts";
 import type { SessionStatus } from "../../appliance/tunnel/status.ts";
 import { FakeDisk } from "./fake-disk.ts";
 import { FakeNet } from "./fake-net.ts";
@@ -15,6 +16,8 @@ import { ManualClock } from "./manual-clock.ts";
 export class RecordingVpn implements Vpn {
   readonly applied: VpnSettings[] = [];
   live: SessionStatus[] = [];
+  configured: ClientStatus[] = [];
+  readonly dialed: string[] = [];
   closed = false;
   /** What the kernel refuses from now on. */
   refusal: SystemError | undefined;
@@ -26,10 +29,17 @@ export class RecordingVpn implements Vpn {
   sessions(): readonly SessionStatus[] {
     return this.live;
   }
+  clients(): readonly ClientStatus[] {
+    return this.configured;
+  }
+  dial(name: string): boolean {
+    this.dialed.push(name);
+    return this.configured.some((client) => client.name === name);
+  }
   hangUp(id: number): boolean {
     const before = this.live.length;
     this.live = this.live.filter((session) => session.id !== id);
-    return this.live.length < before;
+    return this.live.length < before || this.configured.some((client) => client.id === id);
   }
   close(): Promise<void> {
     this.closed = true;

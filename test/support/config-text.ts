@@ -24,3 +24,11 @@ export const OFFICE: readonly string[] = [
   "vpn server pool count 20",
   "vpn account alice password s3cret",
 ];
+
+/** A tunnel of ours to a head office, on top of anything. */
+export const BRANCH: readonly string[] = [
+  "vpn client munich server 198.51.100.9",
+  "vpn client munich user OFFICE\\branch",
+  "vpn client munich password s3cret",
+  "vpn client munich route 10.1.0.0/16",
+];
