@@ -25,6 +25,7 @@ import { PptpServer } from "../tunnel/server.ts";
 import type { SessionInput } from "../tunnel/session.ts";
 import type { Account, ClientSettings, ServerSettings } from "../tunnel/settings.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
+import type { Ipv4 } from "../wire/ipv4.ts";
 import { TunnelInterfaces } from "./tunnel-interfaces.ts";
 
 /** RFC 2637 §3.1. */
@@ -100,7 +101,9 @@ export class VpnService {
   apply({ server, accounts, clients }: VpnSettings): void {
     const now = this.#ports.clock.now();
     if ((server.enabled || clients.length > 0) && this.#plane === undefined) this.#openPlane();
-    this.#server ??= new PptpServer(server, this.#ports.random, this.#callIds);
+    this.#server ??= new PptpServer(server, this.#ports.random, this.#callIds, (local, peer) =>
+      this.#answersStart(local, peer),
+    );
     this.#carryOut(this.#server, this.#server.configure(server, accounts, now), now);
     if (server.enabled && this.#listener === undefined) this.#listen();
     if (!server.enabled) {
@@ -108,6 +111,16 @@ export class VpnService {
       this.#listener = undefined;
     }
     this.#applyClients(clients, now);
+  }
+
+  /** RFC 2637 §3.1.3: when both ends dial at once, the higher address wins, compared as 32-bit numbers. */
+  #answersStart(local: Ipv4, peer: Ipv4): boolean {
+    const rival = [...this.#clients.values()].find((client) => client.isStarting && client.settings.server === peer);
+    if (rival === undefined) return true;
+    if (local > peer) return false; // ours goes on; the peer closes the one it opened
+    const now = this.#ports.clock.now();
+    this.#carryOut(rival, rival.yieldToPeer(now), now);
+    return true;
   }
 
   #applyClients(clients: readonly ClientSettings[], now: Millis): void {

@@ -116,6 +116,20 @@ export class PptpClient {
     });
   }
 
+  /** A Start-Control-Connection-Request of ours is under way. */
+  get isStarting(): boolean {
+    return this.#attempt?.at === "tunnel" && !this.#attempt.tunnel.isEstablished;
+  }
+
+  /** RFC 2637 §3.1.3: the loser of a collision "will immediately close the TCP connection it initiated". */
+  yieldToPeer(now: Millis): readonly Effect[] {
+    return this.#collect(() => {
+      if (this.#attempt?.at !== "tunnel" || this.#attempt.tunnel.isEstablished) return;
+      this.#effects.push({ type: "close-control", connection: this.#attempt.tunnel.ends.connection });
+      this.#ended({ reason: "collision" }, now);
+    });
+  }
+
   /** When a packet last passed; undefined when none did. */
   traffic(last: Millis | undefined): void {
     if (last !== undefined) this.#interface.traffic(last);
@@ -127,10 +141,10 @@ export class PptpClient {
     return this.#collect(() => {
       if (this.#attempt?.at !== "connecting" || this.#attempt.connection !== connection) return;
       const ends = { connection, role: "client", local, peer: this.settings.server } as const;
-      // Nobody calls a client: an Incoming-Call-Request gets a refusal.
+      // Nobody calls a client on the connection it dialled.
       const tunnel = new Tunnel(
         ends,
-        { acceptCall: () => undefined },
+        { acceptCall: () => undefined, answersStart: () => false },
         this.#random,
         this.#callIds,
         now,

@@ -14,6 +14,8 @@ export type SessionFailure =
   | { readonly reason: "call-ended"; readonly end: CallEnd }
   | { readonly reason: "control-closed"; readonly why: ControlClose; readonly text: string }
   | { readonly reason: "connection-lost"; readonly text: string }
+  /** Client: the server dialled us at the same moment, and its connection goes first (RFC 2637 §3.1.3). */
+  | { readonly reason: "collision" }
   /** Client: TCP port 1723 of the server could not be reached. */
   | { readonly reason: "unreachable"; readonly text: string };
 
@@ -30,6 +32,7 @@ export interface Diagnosis {
 export function isOrderly(failure: SessionFailure): boolean {
   switch (failure.reason) {
     case "administrative":
+    case "collision":
       return true;
     case "terminated-by-peer":
       return (failure.windowsError ?? 0) === 0;
@@ -154,6 +157,12 @@ export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
         what: `the control connection broke: ${failure.text}`,
         windowsError: stage === "network-up" ? 807 : 619,
         advice: "look for a firewall or NAT that drops TCP port 1723",
+      };
+    case "collision":
+      return {
+        what: "both sides dialled at once; the other side's call goes first",
+        windowsError: undefined,
+        advice: "",
       };
     case "unreachable":
       return {

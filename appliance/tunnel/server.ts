@@ -47,13 +47,21 @@ export class PptpServer {
   readonly #pool = new AddressPool();
   #settings: ServerSettings;
   #accounts = new Map<string, Account>();
+  readonly #answersStart: (local: Ipv4, peer: Ipv4) => boolean;
   #nextId = 1;
   #effects: Effect[] = [];
 
-  constructor(settings: ServerSettings, random: Random, callIds: CallIds = new CallIds(random)) {
+  /** `answersStart`: whether a peer's Start-Control-Connection-Request is answered; not when a client of ours wins a collision. */
+  constructor(
+    settings: ServerSettings,
+    random: Random,
+    callIds: CallIds = new CallIds(random),
+    answersStart: (local: Ipv4, peer: Ipv4) => boolean = () => true,
+  ) {
     this.#settings = settings;
     this.#random = random;
     this.#callIds = callIds;
+    this.#answersStart = answersStart;
     this.#pool.resize(settings.pool);
   }
 
@@ -102,7 +110,7 @@ export class PptpServer {
     const ofPeer = halfOpen.filter((tunnel) => tunnel.ends.peer === peer).length;
     if (!this.#settings.enabled || halfOpen.length >= HALF_OPEN_IN_ALL || ofPeer >= HALF_OPEN_PER_PEER)
       return undefined;
-    const policy = { acceptCall: () => this.#acceptCall() };
+    const policy = { acceptCall: () => this.#acceptCall(), answersStart: () => this.#answersStart(local, peer) };
     const ends = { connection, role: "server", local, peer } as const;
     const tunnel = new Tunnel(ends, policy, this.#random, this.#callIds, now);
     this.#tunnels.set(connection, tunnel);

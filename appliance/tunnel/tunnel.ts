@@ -10,7 +10,7 @@ import type { CallIds, LocalCallId, PeerCallId } from "../pptp/call-id.ts";
 import { ControlConnection, type ControlInput, type ControlOutput } from "../pptp/control-connection.ts";
 import { ControlStream } from "../pptp/control-stream.ts";
 import { CULVERT, type EndpointProfile } from "../pptp/quirks.ts";
-import { emitControlMessage } from "../wire/control-message.ts";
+import { type ControlMessage, emitControlMessage } from "../wire/control-message.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
 import type { SessionFailure } from "./diagnosis.ts";
 import type { ConnectionId, Effect } from "./effect.ts";
@@ -40,6 +40,8 @@ export type TunnelOutput = { readonly type: "effect"; readonly effect: Effect } 
 export interface TunnelPolicy {
   /** A peer asks for a call: how to run its session, or undefined to refuse it. */
   acceptCall(): SessionSettings | undefined;
+  /** Whether a peer's Start-Control-Connection-Request is answered: not by the winner of a collision (RFC 2637 §3.1.3). */
+  answersStart(): boolean;
 }
 
 export class Tunnel {
@@ -91,7 +93,7 @@ export class Tunnel {
   receive(bytes: Buffer, now: Millis): readonly TunnelOutput[] {
     return this.#collect(() => {
       for (const item of this.#stream.receive(bytes)) {
-        if (item.type === "message") this.#runControl({ type: "message", message: item.message }, now);
+        if (item.type === "message") this.#receiveMessage(item.message, now);
         else if (item.type === "lost-synchronization") {
           const text = `the peer's bytes are not PPTP (${item.fault})`;
           this.#effect({ type: "close-control", connection: this.ends.connection });
@@ -149,6 +151,11 @@ export class Tunnel {
     this.#out = [];
     if (!this.#closed) run();
     return this.#out;
+  }
+
+  #receiveMessage(message: ControlMessage, now: Millis): void {
+    if (message.type === "start-control-connection-request" && !this.#policy.answersStart()) return;
+    this.#runControl({ type: "message", message }, now);
   }
 
   #runControl(input: ControlInput, now: Millis): void {

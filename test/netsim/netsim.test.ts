@@ -208,6 +208,29 @@ test("IPv6 link-local passes when both sides want it", () => {
   assert.deepEqual(server.up[0]?.received, [solicitation]);
 });
 
+test("RFC 2637 §3.1.3: two devices that dial each other at once end with one call each way, the higher address first", () => {
+  const world = new World(6, PERFECT);
+  const low = new Host(world, CLIENT);
+  const high = new Host(world, SERVER);
+  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined }];
+  const server = serverSettings(["mschap-v2"], REQUIRED);
+  const client = clientSettings(["mschap-v2"], REQUIRED);
+  const dial = { ...client.dial, mode: "always" as const };
+  low.vpn.apply({ server, accounts, clients: [{ ...client, dial, server: SERVER }] });
+  high.vpn.apply({ server, accounts, clients: [{ ...client, dial, server: CLIENT }] });
+  assert.ok(
+    world.run(1_000, () =>
+      high.vpn.sessions().some((session) => session.role === "client" && session.state === "connected"),
+    ),
+  );
+  assert.match(low.log.join("\n"), /both sides dialled at once/);
+  assert.ok(!high.log.join("\n").includes("both sides dialled at once"));
+  assert.ok(
+    world.run(60_000, () => low.up.length === 2 && high.up.length === 2),
+    "the loser dials again, and then there is no collision",
+  );
+});
+
 const POLICIES: Readonly<Record<string, readonly [AuthMethod, EncryptionPolicy]>> = {
   "PAP, clear": ["pap", { ...REQUIRED, use: "none" }],
   "CHAP-MD5, clear": ["chap-md5", { ...REQUIRED, use: "none" }],
