@@ -186,10 +186,7 @@ export class Tunnel {
         const failure: SessionFailure = { reason: "call-ended", end: output.end };
         const session = this.#sessions.get(output.callId);
         if (session) this.#runSession(session, { type: "call-gone", failure }, now);
-        else if (this.#pending.delete(output.callId)) {
-          this.#callIds.release(output.callId);
-          this.#out.push({ type: "call-failed", failure });
-        }
+        else this.#abandon(output.callId, failure);
         break;
       }
       case "close":
@@ -208,6 +205,14 @@ export class Tunnel {
       this.#openCall(callId, peer, settings);
     }
     this.#runControl({ type: "answer-call", peer, callId }, now);
+  }
+
+  /** A call that ended before there was a session. As a server its data path is open already. */
+  #abandon(callId: LocalCallId, failure: SessionFailure): void {
+    if (!this.#pending.delete(callId)) return;
+    this.#callIds.release(callId);
+    if (this.ends.role === "server") this.#effect({ type: "close-call", callId });
+    this.#out.push({ type: "call-failed", failure });
   }
 
   #openCall(callId: LocalCallId, peerCallId: PeerCallId, settings: SessionSettings): void {
@@ -267,6 +272,7 @@ export class Tunnel {
     if (this.#closed) return;
     this.#closed = true;
     for (const session of [...this.#sessions.values()]) this.#runSession(session, { type: "call-gone", failure }, now);
+    for (const callId of [...this.#pending.keys()]) this.#abandon(callId, failure);
     this.#out.push({ type: "closed", failure });
   }
 
