@@ -144,7 +144,7 @@ function pool(config: Config, range: Range): Problem[] {
   return problems;
 }
 
-/** MPPE takes its keys from MS-CHAP (RFC 3079 §1): other ways to authenticate leave none. */
+/** MPPE takes its keys from MS-CHAP (RFC 3079 §2–§3): other ways to authenticate leave none. */
 function protection(config: Config, end: Path): Problem[] {
   const methods = words(config, `${end} authentication`);
   const keyless = methods.filter((method) => !method.startsWith("mschap"));

@@ -45,7 +45,7 @@ const CASES: readonly (readonly [string, readonly string[], readonly [string, Re
     [["vpn server pool start", /runs out of the host addresses/]],
   ],
   [
-    "required encryption with PAP",
+    "RFC 3079 §1 required encryption with PAP",
     ["vpn server authentication mschap-v2 pap chap-md5"],
     [["vpn server authentication", /pap and chap-md5 cannot be used with required encryption/]],
   ],
