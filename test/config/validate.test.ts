@@ -193,4 +193,6 @@ test("RFC 3079 §2 short keys after MS-CHAPv1 are warned of once, at the end tha
   assert.match(heard("vpn server authentication mschap-v1", "vpn server strengths 56").join(), /^vpn server: /);
   const used = configOf(...OFFICE, ...BRANCH, ...old);
   assert.deepEqual(warnings(used, configOf(...OFFICE, ...BRANCH, ...old, "vpn server mtu 1300")), []);
+  const off = configOf(...OFFICE, ...BRANCH, ...old, "vpn client munich enabled false");
+  assert.match(warnings(off, used).join(), /^vpn client munich: /, "switched on, it is new");
 });

@@ -221,6 +221,15 @@ test("sessions are shown with addresses as text and their age", () => {
   assert.equal(session?.peer, "203.0.113.50");
   assert.equal(session?.address, "192.168.1.200");
   assert.equal(session?.connectedForMs, 5000);
+  // A client's own row, even when a number comes up twice.
+  device.vpn.configured = [{ id: 7, name: "munich", state: "listening", lastFailure: undefined }];
+  assert.deepEqual(
+    device.appliance.sessions().map(({ role, name, state }) => [role, name, state]),
+    [
+      ["server", undefined, "connected"],
+      ["client", "munich", "listening"],
+    ],
+  );
   assert.equal(device.appliance.hangUp(8), false);
   assert.equal(device.appliance.hangUp(7), true);
 });
