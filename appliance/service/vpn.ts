@@ -3,6 +3,7 @@
  * carries out their effects in order. This is the only place where protocol meets IO.
  */
 import { isDeepStrictEqual } from "node:util";
+import type { VpnSettings } from "../config/settings.ts";
 import { UserSpaceDataPlane } from "../dataplane/user-space.ts";
 import type {
   Clock,
@@ -21,9 +22,9 @@ import type { LocalCallId } from "../pptp/call-id.ts";
 import { CallIds } from "../pptp/call-id.ts";
 import { PptpClient } from "../tunnel/client.ts";
 import { ConnectionId, type Effect } from "../tunnel/effect.ts";
-import { PptpServer } from "../tunnel/server.ts";
+import { LAST_SERVER_SESSION_ID, PptpServer } from "../tunnel/server.ts";
 import type { SessionInput } from "../tunnel/session.ts";
-import type { Account, ClientSettings, ServerSettings } from "../tunnel/settings.ts";
+import type { ClientSettings } from "../tunnel/settings.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
 import { TunnelInterfaces } from "./tunnel-interfaces.ts";
@@ -44,12 +45,6 @@ export interface VpnPorts {
   readonly log: Log;
 }
 
-export interface VpnSettings {
-  readonly server: ServerSettings;
-  readonly accounts: readonly Account[];
-  readonly clients: readonly ClientSettings[];
-}
-
 export interface ClientStatus {
   readonly id: number;
   readonly name: string;
@@ -59,7 +54,7 @@ export interface ClientStatus {
 }
 
 /** Client sessions have their own numbers, so that one list can show both roles. */
-const FIRST_CLIENT_ID = 1001;
+const FIRST_CLIENT_ID = LAST_SERVER_SESSION_ID + 1;
 
 /** Who the packets of a connection or a call are for. */
 type Owner = PptpServer | PptpClient;

@@ -79,7 +79,7 @@ export class PptpClient {
       callId: session?.callId ?? 0,
       role: "client",
       state: this.#network === undefined ? "connecting" : "connected",
-      stage: session?.stage ?? this.#stage ?? "tcp-connected",
+      stage: session?.stage ?? this.#stage ?? "started",
       user: this.settings.user,
       peer: this.settings.server,
       address: this.#network?.remote,
@@ -292,7 +292,7 @@ export class PptpClient {
   }
 
   #ended(failure: SessionFailure, now: Millis): void {
-    const stage = this.#stage ?? "tcp-connected";
+    const stage = this.#stage ?? "started";
     this.#attempt = undefined;
     this.#failure = undefined;
     this.#network = undefined;

@@ -24,6 +24,8 @@ import { Tunnel, type TunnelOutput } from "./tunnel.ts";
 const HALF_OPEN_PER_PEER = 16;
 /** Half-open connections in all: each costs a few kilobytes for at most 60 s. */
 const HALF_OPEN_IN_ALL = 256;
+/** Session numbers start over after this one. */
+export const LAST_SERVER_SESSION_ID = 99_999;
 /** windows.md §4, start race. */
 const HOLD_LCP_MS = 100;
 
@@ -186,7 +188,7 @@ export class PptpServer {
           break;
         case "session-started":
           this.#guests.set(output.session.callId, {
-            id: this.#nextId++,
+            id: this.#nextSessionId(),
             session: output.session,
             tunnel,
             user: undefined,
@@ -210,6 +212,12 @@ export class PptpServer {
           break;
       }
     }
+  }
+
+  #nextSessionId(): number {
+    const id = this.#nextId;
+    this.#nextId = (id % LAST_SERVER_SESSION_ID) + 1;
+    return id;
   }
 
   /** Tunnels that had a session: its end is reported, theirs need not be. */

@@ -5,6 +5,8 @@ import type { Ipv4 } from "../wire/ipv4.ts";
 
 /** How far a session came, in order. The last completed stage is what a failed session is remembered by. */
 export const STAGES = [
+  /** Nothing yet: a client's TCP connection is under way. */
+  "started",
   "tcp-connected",
   "control-established",
   "call-established",
