@@ -10,10 +10,9 @@
 import { Millis, type Random } from "../ports.ts";
 import { CpCode, type CpPacket, emitCpPacket, parseCpPacket } from "../wire/cp-packet.ts";
 import { PLAIN_FRAMING, type PppFraming, Protocol } from "../wire/ppp-frame.ts";
-import { Authenticatee } from "./authenticatee.ts";
-import { Authenticator, type AuthOutput } from "./authenticator.ts";
+import { AuthPhase, type AuthPhaseOutput } from "./auth-phase.ts";
 import { Cbcp, type CbcpOutput } from "./cbcp.ts";
-import { type AuthRequest, type AuthVerdict, NO_KEYS, type SessionKeys } from "./credentials.ts";
+import type { AuthRequest, AuthVerdict, SessionKeys } from "./credentials.ts";
 import { emitWindowsTerminateData, type LinkFailure, parseTerminateData } from "./failure.ts";
 import type { IpcpSettings } from "./ipcp.ts";
 import { type AuthMethod, LcpPolicy, type LcpSettings } from "./lcp.ts";
@@ -81,19 +80,11 @@ export type LinkOutput =
 /** Each phase carries what only it has; leaving it forgets that, keys and all. */
 type Phase =
   | { readonly at: "dead" | "establish" | "terminate" | "closed" }
-  | {
-      readonly at: "authenticate";
-      readonly authenticator: Authenticator | undefined;
-      readonly authenticatee: Authenticatee | undefined;
-      pending: number;
-      peerName: Buffer | undefined;
-      keys: SessionKeys;
-    }
+  /** `keys` once everybody has proved himself: then the owner's `network` is awaited. */
+  | { readonly at: "authenticate"; readonly auth: AuthPhase; keys: SessionKeys | undefined }
   | { readonly at: "callback"; readonly cbcp: Cbcp; readonly keys: SessionKeys; readonly ipcp: IpcpSettings }
   | { readonly at: "network"; readonly network: NetworkPhase; readonly cbcp: Cbcp | undefined };
 
-const AUTH_RESEND_MS = 3000;
-const AUTH_ATTEMPTS = 10;
 /** Protocol-Rejects a peer can make us send; beyond it is talking nonsense and is ignored. */
 const MAX_PROTOCOL_REJECTS = 32;
 
@@ -104,10 +95,8 @@ export class Link {
   readonly #identifiers = new Identifiers();
   readonly #lcp: Negotiation;
   #phase: Phase = { at: "dead" };
-  /** Kept past its phase to repeat an answer that got lost (RFC 1994 §4.2). */
-  #authenticator: Authenticator | undefined;
-  /** Kept likewise: an authenticator may challenge again at any time (RFC 1994 §2). */
-  #authenticatee: Authenticatee | undefined;
+  /** Kept past its phase, for lost answers and new challenges. */
+  #auth: AuthPhase | undefined;
   #failure: LinkFailure | undefined;
   #leaving: LinkFailure | undefined;
   #setupDeadline: Millis | undefined;
@@ -159,8 +148,7 @@ export class Link {
   get deadline(): Millis | undefined {
     if (this.#phase.at === "closed") return undefined;
     const all = [this.#setupDeadline, this.#echoDeadline, this.#lcp.deadline];
-    if (this.#phase.at === "authenticate")
-      all.push(this.#phase.authenticator?.deadline, this.#phase.authenticatee?.deadline);
+    if (this.#phase.at === "authenticate") all.push(this.#phase.auth.deadline);
     if (this.#phase.at === "callback") all.push(this.#phase.cbcp.deadline);
     if (this.#phase.at === "network") all.push(this.#phase.network.deadline);
     const set = all.filter((instant) => instant !== undefined);
@@ -182,12 +170,11 @@ export class Link {
         if (this.#phase.at !== "dead") this.#receive(input.protocol, input.payload, now);
         break;
       case "verdict":
-        if (this.#phase.at === "authenticate" && this.#phase.authenticator)
-          this.#authenticate(this.#phase.authenticator.verdict(input.verdict, now), now);
+        if (this.#phase.at === "authenticate") this.#authenticate(this.#phase.auth.verdict(input.verdict, now), now);
         break;
       case "network":
         // A late answer to an authentication that LCP has overtaken finds another one pending.
-        if (this.#phase.at === "authenticate" && this.#phase.pending === 0)
+        if (this.#phase.at === "authenticate" && this.#phase.keys !== undefined)
           this.#callback(this.#phase.keys, input.ipcp, now);
         break;
       case "mppe-reset-needed":
@@ -222,7 +209,7 @@ export class Link {
     switch (protocol) {
       case Protocol.pap:
       case Protocol.chap:
-        if (packet.ok) this.#receiveAuth(protocol, packet.value, now);
+        if (packet.ok && this.#auth) this.#authenticate(this.#auth.handle(protocol, packet.value), now);
         return;
       case Protocol.cbcp:
         if ((phase.at === "callback" || phase.at === "network") && phase.cbcp) {
@@ -247,7 +234,7 @@ export class Link {
     if (packet.code === CpCode.protocolReject && this.#phase.at === "network" && packet.data.length >= 2)
       this.#runNetwork(this.#phase.network.protocolRejected(packet.data.readUInt16BE(), now), now);
     if (packet.code === CpCode.terminateRequest)
-      this.#leaving = this.#authenticator?.lastRefusal ?? {
+      this.#leaving = this.#auth?.lastRefusal ?? {
         reason: "terminated-by-peer",
         ...parseTerminateData(packet.data),
       };
@@ -279,8 +266,7 @@ export class Link {
       // A set-up still under way keeps its limit: starting LCP over and over must not put it off.
       this.#setupDeadline ??= Millis(now + this.#settings.setupLimitMs);
     }
-    this.#authenticator = undefined;
-    this.#authenticatee = undefined;
+    this.#auth = undefined;
     this.#echoDeadline = undefined;
     this.#networkGone();
   }
@@ -294,41 +280,21 @@ export class Link {
 
   #startAuthentication(now: Millis): void {
     const { credentials, name, authRetries, lcp } = this.#settings;
-    const times = { resendMs: AUTH_RESEND_MS, maxAttempts: AUTH_ATTEMPTS };
     const demanded = lcp.demandAuth.length > 0 ? this.#policy.demanded : undefined;
-    const authenticator =
-      demanded && new Authenticator({ method: demanded, name, retries: authRetries, ...times }, this.#random);
     const asked = this.#policy.peer.auth;
-    const authenticatee =
-      asked &&
-      credentials &&
-      new Authenticatee({ method: asked, newPassword: undefined, ...credentials, ...times }, this.#random);
-    const pending = (authenticator ? 1 : 0) + (authenticatee ? 1 : 0);
-    this.#authenticator = authenticator;
-    this.#authenticatee = authenticatee;
-    this.#phase = { at: "authenticate", authenticator, authenticatee, pending, peerName: undefined, keys: NO_KEYS };
-    if (authenticator) this.#authenticate(authenticator.start(now), now);
-    if (authenticatee) this.#authenticate(authenticatee.start(now), now);
-    if (pending === 0) this.#out.push({ type: "authenticated", userName: undefined, method: undefined });
+    const auth = new AuthPhase({ demanded, name, retries: authRetries, asked, credentials }, this.#random);
+    this.#auth = auth;
+    this.#phase = { at: "authenticate", auth, keys: undefined };
+    this.#authenticate(auth.start(now), now);
   }
 
-  #receiveAuth(protocol: number, packet: CpPacket, now: Millis): void {
-    if (this.#authenticator) this.#authenticate(this.#authenticator.handle(protocol, packet), now);
-    if (this.#authenticatee) this.#authenticate(this.#authenticatee.handle(protocol, packet), now);
-  }
-
-  #authenticate(outputs: readonly AuthOutput[], now: Millis): void {
+  #authenticate(outputs: readonly AuthPhaseOutput[], now: Millis): void {
     for (const output of outputs) {
-      const phase = this.#phase;
       if (output.type === "send" || output.type === "verify") this.#out.push(output);
       else if (output.type === "failed") this.#close(output.failure, now);
-      else if (phase.at === "authenticate") {
-        if (output.as === "authenticator") phase.peerName = output.userName;
-        if (output.keys !== NO_KEYS) phase.keys = output.keys;
-        phase.pending--;
-        if (phase.pending > 0) continue;
-        const method = phase.authenticator ? this.#policy.demanded : this.#policy.peer.auth;
-        this.#out.push({ type: "authenticated", userName: phase.peerName, method });
+      else if (this.#phase.at === "authenticate") {
+        this.#phase.keys = output.keys;
+        this.#out.push({ type: "authenticated", userName: output.userName, method: output.method });
       }
     }
   }
@@ -414,10 +380,7 @@ export class Link {
       return;
     }
     const phase = this.#phase;
-    if (phase.at === "authenticate") {
-      if (phase.authenticator) this.#authenticate(phase.authenticator.tick(now), now);
-      if (phase.authenticatee) this.#authenticate(phase.authenticatee.tick(now), now);
-    }
+    if (phase.at === "authenticate") this.#authenticate(phase.auth.tick(now), now);
     if (phase.at === "callback") this.#runCbcp(phase.cbcp.tick(now), now);
     if (phase.at === "network") this.#runNetwork(phase.network.tick(now), now);
     this.#keepAlive(now);
