@@ -18,6 +18,7 @@ import type { ConnectionId, Effect } from "./effect.ts";
 import type { Session, SessionInput, SessionOutput, SessionSettings } from "./session.ts";
 import type { Account, ServerSettings } from "./settings.ts";
 import type { SessionStatus, Stage } from "./status.ts";
+import { StrangerLog } from "./stranger-log.ts";
 import { Tunnel, type TunnelOutput } from "./tunnel.ts";
 
 /** Connections of one address that have not come as far as a session in `network-up`: more is a flood, or a broken client. */
@@ -50,6 +51,7 @@ export class PptpServer {
   #settings: ServerSettings;
   #accounts = new Map<string, Account>();
   readonly #answersStart: (local: Ipv4, peer: Ipv4) => boolean;
+  readonly #strangers = new StrangerLog();
   #nextId = 1;
   #effects: Effect[] = [];
 
@@ -184,7 +186,11 @@ export class PptpServer {
           this.#effects.push(output.effect);
           break;
         case "control-established":
-          this.#log("debug", `${where(tunnel)}: control connection established, vendor '${output.vendorName}'`);
+          this.#strangerLog(
+            "debug",
+            `${where(tunnel)}: control connection established, vendor '${printable(output.vendorName)}'`,
+            now,
+          );
           break;
         case "session-started":
           this.#guests.set(output.session.callId, {
@@ -202,13 +208,14 @@ export class PptpServer {
           this.#sessionOutput(output.session, output.output, now);
           break;
         case "session-ended":
-          this.#sessionEnded(output.session, output.failure);
+          this.#sessionEnded(output.session, output.failure, now);
           break;
         case "call-failed":
           break;
         case "closed":
           this.#tunnels.delete(tunnel.ends.connection);
-          if (!this.#hadSession.delete(tunnel)) this.#report(where(tunnel), output.failure, lastStage(output.failure));
+          if (!this.#hadSession.delete(tunnel))
+            this.#report(where(tunnel), output.failure, lastStage(output.failure), false, now);
           break;
       }
     }
@@ -255,13 +262,13 @@ export class PptpServer {
     this.#take(guest.tunnel, guest.tunnel.session(guest.session.callId, input, now), now);
   }
 
-  #sessionEnded(session: Session, failure: SessionFailure): void {
+  #sessionEnded(session: Session, failure: SessionFailure, now: Millis): void {
     const guest = this.#guests.get(session.callId);
     if (guest === undefined) return;
     this.#guests.delete(session.callId);
     this.#hadSession.add(guest.tunnel);
     if (guest.address !== undefined) this.#pool.release(guest.address);
-    this.#report(name(guest), failure, session.stage);
+    this.#report(name(guest), failure, session.stage, guest.address !== undefined, now);
   }
 
   #hangUp(guest: Guest, now: Millis): void {
@@ -321,15 +328,24 @@ export class PptpServer {
 
   // --- log ---------------------------------------------------------------------------------------------------------
 
-  #report(who: string, failure: SessionFailure, stage: Stage): void {
+  /** `known`: this one had proved who he is. */
+  #report(who: string, failure: SessionFailure, stage: Stage, known: boolean, now: Millis): void {
+    const log = (level: "info" | "warning", text: string): void =>
+      known ? this.#log(level, text) : this.#strangerLog(level, text, now);
     const { what, windowsError, advice } = diagnose(failure, stage);
     if (isOrderly(failure)) {
-      this.#log("info", `${who}: ${what}`);
+      log("info", `${who}: ${what}`);
       return;
     }
     const code = windowsError === undefined ? "" : `; Windows shows error ${windowsError}`;
     const hint = advice === "" ? "" : `; ${advice}`;
-    this.#log("warning", `${who}: failed after stage ${stage}: ${what}${code}${hint}`);
+    log("warning", `${who}: failed after stage ${stage}: ${what}${code}${hint}`);
+  }
+
+  #strangerLog(level: "debug" | "info" | "warning", text: string, now: Millis): void {
+    const { admitted, suppressed } = this.#strangers.admit(now);
+    if (suppressed > 0) this.#log("info", `${suppressed} more lines about callers without an account were left out`);
+    if (admitted) this.#log(level, text);
   }
 
   #log(level: "debug" | "info" | "warning", text: string): void {
