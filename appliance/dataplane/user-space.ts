@@ -253,6 +253,7 @@ export class UserSpaceDataPlane {
   #toPeer(call: Call, slot: Buffer, start: number, end: number): void {
     const protocol = isIpv4Packet(slot, start, end) ? Protocol.ipv4 : Protocol.ipv6;
     if (!isNegotiated(call, protocol, slot, start, end)) return; // IPv6 of the kernel's own making
+    if (call.requireEncryption && call.sender === undefined) return; // never in the clear, whatever the session does
     call.lastTraffic = this.#now;
     call.sentPackets++;
     call.sentBytes += end - start;
