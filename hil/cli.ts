@@ -7,7 +7,7 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
 
   culvert lab list                       suites and what their scenarios claim
   culvert lab run [--suite NAME]         boot a lab in QEMU and run its scenarios (suite smoke)
-                  [--filter TEXT]        only scenarios whose name contains TEXT, and what they need
+                  [--filter TEXT,...]    only scenarios whose name contains a TEXT, and what they need
                   [--report DIR]         where reports and captures go (.culvert/runs/TIME)
   culvert emulate [--state DIR]          boot the image with this terminal as its serial console;
                                          DIR keeps the device's data from one time to the next

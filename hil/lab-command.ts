@@ -7,7 +7,7 @@ import { ProgressPrinter } from "./report/progress.ts";
 import { countVerdicts } from "./report/run-report.ts";
 import { emitSummary, Paint } from "./report/terminal.ts";
 import { runSuite } from "./runner.ts";
-import { type Suite, selectScenarios } from "./scenario.ts";
+import { filterWords, type Suite, selectScenarios } from "./scenario.ts";
 import { SUITES } from "./suites.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -29,10 +29,7 @@ export interface LabRunOptions {
 /** Runs a suite with progress and a table on the terminal; 0 if everything passed, 1 if not, 130 after Ctrl-C. */
 export async function runLab(options: LabRunOptions): Promise<number> {
   const suite = suiteNamed(options.suite);
-  if (selectScenarios(suite, options.filter).length === 0) {
-    const names = suite.scenarios.map((scenario) => scenario.name).join(", ");
-    throw new UsageError(`no scenario of suite ${suite.name} contains '${options.filter}'; there are ${names}`);
-  }
+  rejectFutile(suite, options.filter);
   const clock = systemClock();
   const started = new Date(Number(clock.nowNs() / 1_000_000n));
   const runFolder = resolve(options.folder ?? join(workFolder, "runs", folderName(started)));
@@ -74,6 +71,16 @@ function suiteNamed(name: string): Suite {
     throw new UsageError(`there is no suite '${name}'; there are ${SUITES.map((each) => each.name).join(", ")}`);
   }
   return suite;
+}
+
+/** A word of the filter that takes nothing is a mistake, even if others take something. */
+function rejectFutile(suite: Suite, filter: string | undefined): void {
+  if (filter === undefined) return;
+  const words = filterWords(filter);
+  const futile = words.length === 0 ? filter : words.find((word) => selectScenarios(suite, word).length === 0);
+  if (futile === undefined) return;
+  const names = suite.scenarios.map((scenario) => scenario.name).join(", ");
+  throw new UsageError(`no scenario of suite ${suite.name} contains '${futile}'; there are ${names}`);
 }
 
 /** `2026-11-22T23-50-01`: sorts by time and needs no quoting. */

@@ -11,7 +11,7 @@ import { type Step, type Suite, selectScenarios } from "./scenario.ts";
 
 export interface RunRequest {
   readonly suite: Suite;
-  /** Run only the scenarios whose name contains this, and what they need. */
+  /** Run only the scenarios that `selectScenarios` takes for this. */
   readonly filter: string | undefined;
   /** An existing or new folder for reports, captures and console logs. */
   readonly runFolder: string;
@@ -70,10 +70,11 @@ async function runScenario(
   before: readonly ScenarioResult[],
   steps: StepList,
 ): Promise<ScenarioResult> {
+  const { name, claim, impossible } = scenario;
+  if (impossible !== undefined) return { name, claim, verdict: "impossible", steps: [], because: impossible };
   const passed = (name: string): boolean => before.some((each) => each.name === name && each.verdict === "pass");
   const missing = run === undefined ? LAB_UP : scenario.needs?.find((need) => !passed(need));
   if (run === undefined || missing !== undefined) {
-    const { name, claim } = scenario;
     return { name, claim, verdict: "blocked", steps: [], because: `needs ${missing}, which did not pass` };
   }
   // A scenario's own words count as a step, so that nothing can fail without a place.

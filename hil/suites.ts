@@ -1,6 +1,7 @@
 /** Every suite that `culvert lab` knows. */
 import type { Suite } from "./scenario.ts";
 import { smokeSuite } from "./scenarios/figure-13-1.ts";
+import { interopServerSuite } from "./scenarios/interop-server.ts";
 import { poptopSuite } from "./scenarios/poptop.ts";
 
-export const SUITES: readonly Suite[] = [smokeSuite, poptopSuite];
+export const SUITES: readonly Suite[] = [smokeSuite, poptopSuite, interopServerSuite];

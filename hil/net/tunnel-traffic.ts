@@ -1,5 +1,5 @@
 /** What a capture of the Internet side shows of a PPTP tunnel: encrypted packets, and anything that should not be readable there. */
-import { parseGre } from "../../appliance/wire/gre.ts";
+import { type GrePacket, parseGre } from "../../appliance/wire/gre.ts";
 import type { Capture } from "../../appliance/wire/pcapng.ts";
 import { Protocol, parsePppFrame } from "../../appliance/wire/ppp-frame.ts";
 
@@ -24,12 +24,16 @@ const DATA: ReadonlySet<number> = new Set([
   Protocol.vjUncompressedTcp,
 ]);
 
-/** `secrets` are bytes of the payload that must appear nowhere in the capture, such as a request line of the transfer. */
-export function inspectTunnel(capture: Capture, secrets: readonly string[]): TunnelTraffic {
+/**
+ * `secrets` are bytes of the payload that must appear nowhere in the capture, such as a request line of the transfer.
+ * The first `before` frames are left out.
+ */
+export function inspectTunnel(capture: Capture, secrets: readonly string[], before = 0): TunnelTraffic {
   let encrypted = 0;
   let control = 0;
   const clear: { frame: number; why: string }[] = [];
   for (const [index, { bytes }] of capture.packets.entries()) {
+    if (index < before) continue;
     const frame = index + 1; // as Wireshark counts
     for (const secret of secrets) {
       if (bytes.includes(secret)) clear.push({ frame, why: `it contains ${JSON.stringify(secret)}` });
@@ -46,14 +50,35 @@ export function inspectTunnel(capture: Capture, secrets: readonly string[]): Tun
   return { encrypted, control, clear };
 }
 
+/**
+ * How many GRE data packets of one sender left behind a younger one: its sequence numbers tell. `side` is the sender's
+ * place in the link; all packets behind the first `before` frames must belong to one call.
+ */
+export function countOvertaken(capture: Capture, side: number, before = 0): number {
+  let overtaken = 0;
+  let newest: number | undefined;
+  for (const { interfaceIndex, bytes } of capture.packets.slice(before)) {
+    const sequence = interfaceIndex === side ? grePacket(bytes)?.sequence : undefined;
+    if (sequence === undefined) continue;
+    if (newest !== undefined && sequence < newest) overtaken++;
+    else newest = sequence;
+  }
+  return overtaken;
+}
+
 function pppFrame(bytes: Buffer): { protocol: number; payload: Buffer } | undefined {
+  const gre = grePacket(bytes);
+  if (gre === undefined || gre.payload.length === 0) return undefined;
+  const ppp = parsePppFrame(gre.payload);
+  return ppp.ok ? ppp.value : undefined;
+}
+
+function grePacket(bytes: Buffer): GrePacket | undefined {
   if (bytes.length < ETHERNET_HEADER + 20 || bytes.readUInt16BE(12) !== ETHERTYPE_IPV4) return undefined;
   const ip = bytes.subarray(ETHERNET_HEADER);
   const headerLength = (ip.readUInt8(0) & 15) * 4;
   const isLaterFragment = (ip.readUInt16BE(6) & 0x1fff) !== 0;
   if (ip.readUInt8(9) !== PROTOCOL_GRE || isLaterFragment) return undefined;
   const gre = parseGre(ip.subarray(headerLength, ip.readUInt16BE(2)));
-  if (!gre.ok || gre.value.payload.length === 0) return undefined;
-  const ppp = parsePppFrame(gre.value.payload);
-  return ppp.ok ? ppp.value : undefined;
+  return gre.ok ? gre.value : undefined;
 }

@@ -1,7 +1,18 @@
 /** Poptop 1.4 with pppd: the PPTP server most Linux users know, here as the far end that proves our client and our lab. */
 import type { NodeDefinition } from "../lab.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
-import { PPPD } from "./pppd.ts";
+import {
+  type Agreement,
+  answererOptions,
+  hangUpPppd,
+  PPPD,
+  PPPD_LOG,
+  type Protection,
+  parseAgreement,
+  pppLeftovers,
+  STRONGEST,
+  untilPppdGone,
+} from "./pppd.ts";
 import { fetchFile, offerFile, ping } from "./traffic.ts";
 
 export interface PoptopSettings {
@@ -12,19 +23,21 @@ export interface PoptopSettings {
   readonly dns: string;
   readonly user: string;
   readonly password: string;
+  /** Networks behind whoever calls, such as `192.168.1.0/24`: reached through the tunnel while the call lasts. */
+  readonly routes?: readonly string[];
 }
 
-const LOG = "/var/log/pppd.log";
+/** The part of the options that changes from call to call. */
+const PROTECTION = "/etc/ppp/protection";
 
 const OPTIONS = `name poptop
 auth
-require-mschap-v2
-require-mppe-128
+file ${PROTECTION}
 nobsdcomp
 nodeflate
 novj
 debug
-logfile ${LOG}
+logfile ${PPPD_LOG}
 `;
 
 export class Poptop {
@@ -34,17 +47,28 @@ export class Poptop {
     this.#guest = guest;
   }
 
-  /** pppd's debug log of all calls so far. */
-  async log(): Promise<string> {
-    return await this.#guest.shell.run(`cat ${LOG}`);
+  /** From now on calls are answered with this protection alone; the log starts anew. */
+  async answerWith(protection: Protection): Promise<void> {
+    await this.#guest.shell.run(`echo '${answererOptions(protection)}' >${PROTECTION} && : >${PPPD_LOG}`);
   }
 
+  /** What the last call since `answerWith` agreed on. */
+  async agreed(): Promise<Agreement> {
+    return parseAgreement(await this.#guest.shell.run(`cat ${PPPD_LOG}`));
+  }
+
+  hangUp = () => hangUpPppd(this.#guest);
+  untilDown = (withinMs: number) => untilPppdGone(this.#guest, withinMs);
+  leftovers = () => pppLeftovers(this.#guest, "pppd pptpctrl");
   ping = (target: string) => ping(this.#guest, target);
   offerFile = (bytes: number) => offerFile(this.#guest, bytes);
   fetchFile = (from: string) => fetchFile(this.#guest, from);
 }
 
 export function poptop(settings: PoptopSettings): NodeDefinition<Poptop, "eth0"> {
+  const { address, localAddress, remoteAddress, dns, user, password, routes = [] } = settings;
+  const secret = { mode: 0o600, data: `${user} poptop ${password} *\n` };
+  const routing = routes.map((route) => `ip route add ${route} dev "$1"\n`).join("");
   const contents = {
     name: "poptop",
     packages: [...PPPD.packages, "pptpd"],
@@ -52,21 +76,25 @@ export function poptop(settings: PoptopSettings): NodeDefinition<Poptop, "eth0">
     modules: PPPD.modules,
     files: [
       { path: "/etc/ppp/options", mode: 0o600, data: "" },
-      { path: "/etc/ppp/options.pptpd", mode: 0o600, data: `${OPTIONS}ms-dns ${settings.dns}\n` },
-      { path: "/etc/ppp/chap-secrets", mode: 0o600, data: `${settings.user} poptop ${settings.password} *\n` },
+      { path: "/etc/ppp/options.pptpd", mode: 0o600, data: `${OPTIONS}ms-dns ${dns}\n` },
+      { path: PROTECTION, mode: 0o600, data: `${answererOptions(STRONGEST)}\n` },
+      { path: "/etc/ppp/chap-secrets", ...secret },
+      { path: "/etc/ppp/pap-secrets", ...secret },
+      // pppd runs it with the interface's name as the first argument and without a path.
+      { path: "/etc/ppp/ip-up", mode: 0o755, data: `#!/bin/sh\nPATH=/bin:/sbin\n${routing}` },
       // pptpctrl(8) as from inetd: debug, no ipparam, options file, no speed, local and remote address, call id, pppd,
       // no wtmp. Without the last three, which its manual calls optional, version 1.4.0 ends with a segmentation fault.
       {
         path: "/usr/bin/poptop-call",
         mode: 0o755,
-        data: `#!/bin/sh\nexec pptpctrl 1 1 1 /etc/ppp/options.pptpd 0 1 ${settings.localAddress} 1 ${settings.remoteAddress} 7 /usr/sbin/pppd 0\n`,
+        data: `#!/bin/sh\nexec pptpctrl 1 1 1 /etc/ppp/options.pptpd 0 1 ${localAddress} 1 ${remoteAddress} 7 /usr/sbin/pppd 0\n`,
       },
     ],
   };
   return guestNode(contents, async (guest) => {
-    await guest.configure(settings.address);
+    await guest.configure(address);
     await guest.shell.run(
-      "touch /var/log/pppd.log; (while :; do nc -l -p 1723 -e /usr/bin/poptop-call; done) >/dev/null 2>&1 &",
+      `touch ${PPPD_LOG}; (while :; do nc -l -p 1723 -e /usr/bin/poptop-call; done) >/dev/null 2>&1 &`,
     );
     return new Poptop(guest);
   });

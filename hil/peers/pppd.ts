@@ -1,5 +1,6 @@
-/** What Debian's pppd needs in a guest, and how its logs and exit statuses read: shared by the peers built on it. */
-import type { GuestContents } from "../node/guest.ts";
+/** Debian's pppd in a guest, calling or called: what it needs, its options, how its log and exit status read. */
+import type { AuthMethod } from "../../appliance/ppp/lcp.ts";
+import type { Guest, GuestContents } from "../node/guest.ts";
 
 /** pppd 2.4.9 with every library it opens. The image lock lists packages, so each is named. */
 export const PPPD: Required<Pick<GuestContents, "packages" | "executables" | "modules">> = {
@@ -10,6 +11,89 @@ export const PPPD: Required<Pick<GuestContents, "packages" | "executables" | "mo
   executables: ["/usr/sbin/pppd"],
   modules: ["ppp_generic", "ppp_async", "ppp_mppe"],
 };
+
+/** Where each call's debug log goes. */
+export const PPPD_LOG = "/var/log/pppd.log";
+
+/** How a call is authenticated and encrypted, and nothing else will do. */
+export interface Protection {
+  readonly authentication: AuthMethod;
+  /** `undefined`: no encryption. pppd has no 56 bits. */
+  readonly mppe: { readonly bits: 40 | 128; readonly stateful: boolean } | undefined;
+}
+
+/** What Windows asks for by default. */
+export const STRONGEST: Protection = { authentication: "mschap-v2", mppe: { bits: 128, stateful: false } };
+
+/** pppd(8)'s words behind `require-` and `refuse-`. */
+const AUTHENTICATION: Readonly<Record<AuthMethod, string>> = {
+  pap: "pap",
+  "chap-md5": "chap",
+  "mschap-v1": "mschap",
+  "mschap-v2": "mschap-v2",
+};
+
+/** Options of one who dials: proves itself by this method alone. */
+export function callerOptions({ authentication, mppe }: Protection): string {
+  const others = Object.entries(AUTHENTICATION).filter(([method]) => method !== authentication);
+  return ["refuse-eap", ...others.map(([, word]) => `refuse-${word}`), mppeOptions(mppe)].join(" ");
+}
+
+/** Options of one who is called: accepts this method alone. */
+export function answererOptions({ authentication, mppe }: Protection): string {
+  return `require-${AUTHENTICATION[authentication]} ${mppeOptions(mppe)}`;
+}
+
+function mppeOptions(mppe: Protection["mppe"]): string {
+  if (mppe === undefined) return "nomppe";
+  const strength = mppe.bits === 128 ? "require-mppe-128 nomppe-40" : "require-mppe-40 nomppe-128";
+  return mppe.stateful ? `${strength} mppe-stateful` : strength;
+}
+
+/** What two ends agreed on, in the words of the device's `show vpn`. */
+export interface Agreement {
+  readonly authentication: string;
+  /** `MPPE-128 stateless`, `none`; `received / sent` where the directions differ. */
+  readonly encryption: string;
+}
+
+/** What a call with this protection has to agree on. */
+export function agreementOf({ authentication, mppe }: Protection): Agreement {
+  return { authentication, encryption: mppe === undefined ? "none" : mppeName(String(mppe.bits), mppe.stateful) };
+}
+
+const METHOD: Readonly<Record<string, AuthMethod>> = {
+  pap: "pap",
+  "chap MD5": "chap-md5",
+  "chap MS": "mschap-v1",
+  "chap MS-v2": "mschap-v2",
+};
+
+/** Reads pppd's debug log of one call by what was acknowledged, which holds whoever asked first. */
+export function parseAgreement(log: string): Agreement {
+  const asked = [...log.matchAll(/^(?:sent|rcvd) \[LCP ConfAck .*<auth ([^>]+)>/gm)].at(-1)?.[1] ?? "none";
+  // Whoever requests an option is the one that receives so (RFC 1962 §4).
+  const receives = acknowledgedMppe(log, "rcvd");
+  const sends = acknowledgedMppe(log, "sent");
+  return {
+    authentication: METHOD[asked] ?? asked,
+    encryption: receives === sends ? receives : `${receives} / ${sends}`,
+  };
+}
+
+/** pppd prints the bits of RFC 3078 §2.1 as `<mppe +H -M +S -L -D -C>`: H stateless, S 128, L 40. */
+function acknowledgedMppe(log: string, verb: "sent" | "rcvd"): string {
+  const acks = [...log.matchAll(new RegExp(`^${verb} \\[CCP ConfAck .*<mppe ([+-]H) ([+-]M) ([+-]S) ([+-]L)`, "gm"))];
+  const ack = acks.at(-1);
+  if (ack === undefined) return "none";
+  const [, h, m, s, l] = ack;
+  const bits = [s === "+S" && "128", m === "+M" && "56", l === "+L" && "40"].filter((bit) => bit !== false);
+  return mppeName(bits.join("+"), h === "-H");
+}
+
+function mppeName(bits: string, stateful: boolean): string {
+  return `MPPE-${bits} ${stateful ? "stateful" : "stateless"}`;
+}
 
 /** pppd(8), EXIT STATUS: those that a dial-in can end with. */
 const STATUS: Readonly<Record<number, string>> = {
@@ -49,4 +133,28 @@ export function parseNetworkSettings(log: string): NetworkSettings | undefined {
 
 function lastAddress(log: string, label: string): string | undefined {
   return [...log.matchAll(new RegExp(`^${label} (\\S+)$`, "gm"))].at(-1)?.[1];
+}
+
+/** Ends the call as a user does, and returns when pppd is gone. */
+export async function hangUpPppd(guest: Guest): Promise<void> {
+  await guest.shell.run("kill -TERM $(pidof pppd)");
+  await untilPppdGone(guest, 20_000);
+}
+
+/** Returns when no call is left, whoever ended it. */
+export async function untilPppdGone(guest: Guest, withinMs: number): Promise<void> {
+  const seconds = Math.ceil(withinMs / 1000);
+  const { status } = await guest.shell.try(
+    `timeout ${seconds} sh -c 'while pidof pppd >/dev/null; do sleep 0.2; done'`,
+    withinMs + 20_000,
+  );
+  if (status !== 0) throw new Error(`${guest.name}: pppd is still there ${seconds} s after the call should have ended`);
+}
+
+/** What a call leaves behind that should be gone: interfaces, routes and `processes`, one line each. */
+export async function pppLeftovers(guest: Guest, processes: string): Promise<readonly string[]> {
+  const found = await guest.shell.run(
+    `ip -o link show | grep -o 'ppp[0-9][0-9]*' ; ip route | grep ppp ; pidof ${processes} | sed 's/^/process /' ; true`,
+  );
+  return found.split("\n").filter((line) => line !== "");
 }

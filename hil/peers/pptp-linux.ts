@@ -1,17 +1,42 @@
 /** The Linux PPTP client, pptp 1.10 and pppd, as a mobile user: one tunnel at a time. */
 import type { NodeDefinition } from "../lab.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
-import { type NetworkSettings, PPPD, parseNetworkSettings, pppdStatus } from "./pppd.ts";
+import {
+  type Agreement,
+  callerOptions,
+  hangUpPppd,
+  type NetworkSettings,
+  PPPD,
+  PPPD_LOG,
+  type Protection,
+  parseAgreement,
+  parseNetworkSettings,
+  pppdStatus,
+  pppLeftovers,
+  untilPppdGone,
+} from "./pppd.ts";
 import { fetchFile, offerFile, ping } from "./traffic.ts";
+
+/** pptp(8) `--test-type`: how the packets that it sends leave in a wrong order, at every `every`-th packet. */
+export interface Disorder {
+  /** 1: two change places. 2: ten are held back, then sent in order. 3: ten are held back, then sent in reverse. */
+  readonly type: 1 | 2 | 3;
+  readonly every: number;
+}
 
 export interface Dialing {
   readonly server: string;
   readonly user: string;
   readonly password: string;
-  /** Insist on MPPE-128; without it the client asks for no encryption. */
-  readonly mppe128: boolean;
+  readonly protection: Protection;
   /** Subnets to reach through the tunnel, such as `192.168.1.0/24`. */
   readonly routes: readonly string[];
+  readonly disorder?: Disorder;
+}
+
+/** The call as the client sees it. */
+export interface DialedCall extends NetworkSettings {
+  readonly agreed: Agreement;
 }
 
 /** The call did not come up. `status` is pppd's exit status (19: authentication failed). */
@@ -27,7 +52,6 @@ export class DialError extends Error {
   }
 }
 
-const LOG = "/var/log/pppd.log";
 const INTERFACE = "ppp0";
 const DIAL_WITHIN_MS = 120_000;
 
@@ -38,48 +62,26 @@ export class PptpLinux {
     this.#guest = guest;
   }
 
-  /** Dials and returns once the network is up; throws a `DialError` with pppd's own words otherwise. */
-  async dial(dialing: Dialing): Promise<NetworkSettings> {
-    const { server, user, password, mppe128, routes } = dialing;
-    const encryption = mppe128 ? "require-mppe-128" : "nomppe";
+  /** Ends what an earlier failure left behind, dials, and returns once the network is up; throws a `DialError` with pppd's own words otherwise. */
+  async dial(dialing: Dialing): Promise<DialedCall> {
+    const { server, user, password, protection, routes, disorder } = dialing;
+    const test = disorder === undefined ? "" : ` --test-type ${disorder.type} --test-rate ${disorder.every}`;
     const { status } = await this.#guest.shell.try(
-      `rm -f ${LOG}; pppd pty "pptp ${server} --nolaunchpppd --nohostroute" updetach noauth refuse-eap ${encryption}` +
-        ` nobsdcomp nodeflate novj noipdefault usepeerdns user ${quote(user)} password ${quote(password)}` +
-        ` unit 0 debug logfile ${LOG}`,
+      `killall -q -KILL pppd pptp; rm -f ${PPPD_LOG}; pppd pty "pptp ${server} --nolaunchpppd --nohostroute${test}" updetach noauth` +
+        ` ${callerOptions(protection)} nobsdcomp nodeflate novj noipdefault usepeerdns` +
+        ` user ${quote(user)} password ${quote(password)} unit 0 debug logfile ${PPPD_LOG}`,
       DIAL_WITHIN_MS,
     );
-    const log = await this.#guest.shell.run(`cat ${LOG}`);
+    const log = await this.#guest.shell.run(`cat ${PPPD_LOG}`);
     const network = parseNetworkSettings(log);
     if (status !== 0 || network === undefined) throw new DialError(this.#guest.name, dialing, status, log);
     for (const route of routes) await this.#guest.shell.run(`ip route add ${route} dev ${INTERFACE}`);
-    return network;
+    return { ...network, agreed: parseAgreement(log) };
   }
 
-  /** Ends the call as a user does, and returns when pppd is gone. */
-  async hangUp(): Promise<void> {
-    await this.#guest.shell.run("kill -TERM $(pidof pppd)");
-    await this.untilDown(20_000);
-  }
-
-  /** Returns when no call is left, whoever ended it. */
-  async untilDown(withinMs: number): Promise<void> {
-    const seconds = Math.ceil(withinMs / 1000);
-    const { status } = await this.#guest.shell.try(
-      `timeout ${seconds} sh -c 'while pidof pppd >/dev/null; do sleep 0.2; done'`,
-      withinMs + 20_000,
-    );
-    if (status !== 0)
-      throw new Error(`${this.#guest.name}: pppd is still there ${seconds} s after the call should have ended`);
-  }
-
-  /** What a call leaves behind that should be gone: interfaces, routes and processes, one line each. */
-  async leftovers(): Promise<readonly string[]> {
-    const found = await this.#guest.shell.run(
-      "ip -o link show | grep -o 'ppp[0-9][0-9]*' ; ip route | grep ppp ; pidof pppd pptp | sed 's/^/process /' ; true",
-    );
-    return found.split("\n").filter((line) => line !== "");
-  }
-
+  hangUp = () => hangUpPppd(this.#guest);
+  untilDown = (withinMs: number) => untilPppdGone(this.#guest, withinMs);
+  leftovers = () => pppLeftovers(this.#guest, "pppd pptp");
   ping = (target: string) => ping(this.#guest, target);
   offerFile = (bytes: number) => offerFile(this.#guest, bytes);
   fetchFile = (from: string) => fetchFile(this.#guest, from);

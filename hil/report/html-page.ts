@@ -17,7 +17,7 @@ main { max-width: 76rem; margin: auto; padding: 0 1rem 3rem; } a { color: inheri
 summary { display: flex; gap: .8rem; align-items: baseline; padding: .45rem .8rem; cursor: pointer; }
 summary:hover { background: var(--soft); } .claim { color: var(--dim); flex: 1; }
 .badge { font-size: .75rem; min-width: 4.2rem; text-align: center; border-radius: 1rem; padding: .05rem .5rem; color: var(--paper); }
-.scenario.pass .badge { background: var(--pass); } .scenario.fail .badge { background: var(--fail); } .scenario.blocked .badge { background: var(--blocked); }
+.scenario.pass .badge { background: var(--pass); } .scenario.fail .badge { background: var(--fail); } .scenario.blocked .badge { background: var(--blocked); } .scenario.impossible .badge { background: var(--dim); }
 .scenario.fail { border-color: var(--fail); }
 .time { color: var(--dim); font-variant-numeric: tabular-nums; font-size: .85rem; white-space: nowrap; }
 .because { padding: 0 .8rem; color: var(--blocked); } ol { list-style: none; margin: 0; padding: 0 .8rem .6rem; }

@@ -10,10 +10,16 @@ import {
   type Verdict,
 } from "./run-report.ts";
 
-const WORD: Readonly<Record<Verdict, string>> = { pass: "passed", fail: "failed", blocked: "not run" };
+const WORD: Readonly<Record<Verdict, string>> = {
+  pass: "passed",
+  fail: "failed",
+  blocked: "not run",
+  impossible: "impossible",
+};
 
 export function emitHtml(report: RunReport): string {
-  const { pass, fail, blocked } = countVerdicts(report);
+  const { pass, fail, blocked, impossible } = countVerdicts(report);
+  const beyond = impossible === 0 ? "" : `, <b>${impossible}</b> impossible here`;
   const verdict = fail > 0 || blocked > 0 ? "fail" : "pass";
   const started = new Date(Number(report.startedNs / 1_000_000n)).toISOString().replace("T", " ").slice(0, 19);
   return `<!doctype html>
@@ -27,7 +33,7 @@ export function emitHtml(report: RunReport): string {
 <body>
 <header class="${verdict}">
 <h1>${escapeHtml(report.title)}</h1>
-<p class="count"><b>${pass}</b> passed, <b>${fail}</b> failed, <b>${blocked}</b> not run
+<p class="count"><b>${pass}</b> passed, <b>${fail}</b> failed, <b>${blocked}</b> not run${beyond}
 in ${seconds(report.startedNs, report.endedNs)} s</p>
 <p class="facts">suite ${escapeHtml(report.suite)} · started ${started} UTC · accelerator ${escapeHtml(report.accelerator ?? "not chosen")}</p>
 </header>

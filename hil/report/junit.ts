@@ -1,11 +1,12 @@
-/** JUnit XML, as CI servers read it: one test case per scenario, blocked ones are skipped. */
+/** JUnit XML, as CI servers read it: one test case per scenario; what did not run is skipped. */
 import { elapsedMs } from "../clock.ts";
 import { countVerdicts, failedStep, type RunReport, type ScenarioResult } from "./run-report.ts";
 
 export function emitJunit(report: RunReport): string {
-  const { pass, fail, blocked } = countVerdicts(report);
+  const { pass, fail, blocked, impossible } = countVerdicts(report);
+  const skipped = blocked + impossible;
   const time = seconds(elapsedMs(report.startedNs, report.endedNs));
-  const counts = `tests="${pass + fail + blocked}" failures="${fail}" errors="0" skipped="${blocked}"`;
+  const counts = `tests="${pass + fail + skipped}" failures="${fail}" errors="0" skipped="${skipped}"`;
   const stamp = new Date(Number(report.startedNs / 1_000_000n)).toISOString();
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -30,7 +31,7 @@ function emitCase(suite: string, scenario: ScenarioResult): string[] {
       "    </testcase>",
     ];
   }
-  if (scenario.verdict === "blocked") {
+  if (scenario.verdict !== "pass") {
     return [`${open}>`, `      <skipped message="${escapeXml(scenario.because ?? "")}"/>`, "    </testcase>"];
   }
   return [`${open}/>`];

@@ -9,15 +9,15 @@ export interface StepResult {
   readonly failure: string | undefined;
 }
 
-/** `blocked`: not run, because something it needs had failed. */
-export type Verdict = "pass" | "fail" | "blocked";
+/** `blocked`: not run, because something it needs had failed. `impossible`: nothing here could run it, and nothing is wrong. */
+export type Verdict = "pass" | "fail" | "blocked" | "impossible";
 
 export interface ScenarioResult {
   readonly name: string;
   readonly claim: string;
   readonly verdict: Verdict;
   readonly steps: readonly StepResult[];
-  /** For `blocked`: what was missing. */
+  /** For `blocked` and `impossible`: why. */
   readonly because: string | undefined;
 }
 
@@ -48,7 +48,7 @@ export interface RunReport {
 }
 
 export function countVerdicts(report: RunReport): Readonly<Record<Verdict, number>> {
-  const counts = { pass: 0, fail: 0, blocked: 0 };
+  const counts = { pass: 0, fail: 0, blocked: 0, impossible: 0 };
   for (const { verdict } of report.scenarios) counts[verdict]++;
   return counts;
 }

@@ -6,10 +6,11 @@ const COLOUR: Readonly<Record<Verdict | "dim" | "bold", string>> = {
   pass: "32",
   fail: "31;1",
   blocked: "33",
+  impossible: "2",
   dim: "2",
   bold: "1",
 };
-const WORD: Readonly<Record<Verdict, string>> = { pass: "pass", fail: "FAIL", blocked: "not run" };
+const WORD: Readonly<Record<Verdict, string>> = { pass: "pass", fail: "FAIL", blocked: "not run", impossible: "-" };
 
 export class Paint {
   readonly #on: boolean;
@@ -24,7 +25,8 @@ export class Paint {
 /** The table of scenarios, and under it each failure with the step it happened at. */
 export function emitSummary(report: RunReport, folder: string, paint: Paint): string {
   const width = Math.max(...report.scenarios.map((scenario) => scenario.name.length));
-  const { pass, fail, blocked } = countVerdicts(report);
+  const { pass, fail, blocked, impossible } = countVerdicts(report);
+  const beyond = impossible === 0 ? "" : `, ${impossible} impossible here`;
   const total = (elapsedMs(report.startedNs, report.endedNs) / 1000).toFixed(1);
   return [
     "",
@@ -34,13 +36,13 @@ export function emitSummary(report: RunReport, folder: string, paint: Paint): st
     ...report.scenarios.flatMap((scenario) => emitFailure(scenario, paint)),
     `report:   ${folder}/report.html`,
     `captures: ${report.captures.map((capture) => `${capture.link} ${capture.frames} frames`).join(", ") || "none"}, in ${folder}`,
-    `lab: ${pass} passed, ${fail} failed, ${blocked} not run in ${total} s`,
+    `lab: ${pass} passed, ${fail} failed, ${blocked} not run${beyond} in ${total} s`,
   ].join("\n");
 }
 
 function emitRow(scenario: ScenarioResult, width: number, paint: Paint): string {
   const took = scenario.steps.reduce((sum, step) => sum + elapsedMs(step.startedNs, step.endedNs), 0);
-  const time = scenario.verdict === "blocked" ? "" : `${(took / 1000).toFixed(1)} s`;
+  const time = scenario.steps.length === 0 ? "" : `${(took / 1000).toFixed(1)} s`;
   const verdict = paint.as(scenario.verdict, WORD[scenario.verdict].padEnd(7));
   return `  ${verdict}  ${scenario.name.padEnd(width)}  ${time.padStart(8)}  ${paint.as("dim", scenario.because ?? scenario.claim)}`;
 }

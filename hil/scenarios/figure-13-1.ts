@@ -1,70 +1,25 @@
 /** Suite `smoke`: the manual's typical application, a mobile user who dials into the head office and works on its LAN. */
-import { defineLab, type LabOf } from "../lab.ts";
-import { device } from "../node/device.ts";
-import { lanHost } from "../peers/lan-host.ts";
-import { DialError, pptpLinux } from "../peers/pptp-linux.ts";
-import { check, defineSuite, type Scenario } from "../scenario.ts";
-import { findSession, listInterfaces, listSessions } from "./device-sessions.ts";
-import { onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
+import { DialError } from "../peers/pptp-linux.ts";
+import { check, defineSuite, type Scenario, type Step } from "../scenario.ts";
+import { findSession, noCallOnDevice } from "./device-sessions.ts";
+import {
+  ALICE,
+  configureHeadOffice,
+  DNS,
+  type HeadOffice,
+  headOffice,
+  OFFICE,
+  OFFICE_NETWORK,
+  POOL_COUNT,
+  POOL_START,
+} from "./head-office.ts";
+import { nothingLeftOn, onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
 
-const PASSWORD = "lab-Admin-1";
-const POOL_START = "192.168.1.200";
-/** Two addresses, given out in turn: the third dial proves that both came back. */
-const POOL_COUNT = 2;
-const DNS = "192.168.1.1";
-const OFFICE = "192.168.1.10";
-const ALICE = {
-  server: "203.0.113.1",
-  user: "alice",
-  password: "s3cret",
-  mppe128: true,
-  routes: ["192.168.1.0/25"],
-};
 const TRANSFER_BYTES = 10_000_000;
 /** Longer than the device may take to notice a call's end. */
 const DOWN_WITHIN_MS = 30_000;
 
-/** Interfaces that are there without any tunnel. */
-const PHYSICAL: readonly string[] = ["lo", "eth0", "eth1"];
-
-const CONFIGURATION = [
-  "set interfaces wan address 203.0.113.1/24",
-  "set interfaces wan gateway 203.0.113.254",
-  "set interfaces lan address 192.168.1.1/24",
-  "set vpn server enabled true",
-  "set vpn server address 192.168.1.1",
-  `set vpn server pool start ${POOL_START}`,
-  `set vpn server pool count ${POOL_COUNT}`,
-  `set vpn server dns ${DNS}`,
-  `set vpn account ${ALICE.user} password ${ALICE.password}`,
-];
-
-/** mobile ── internet 203.0.113.0/24 ── wan device lan ── office 192.168.1.0/24 ── office */
-const lab = defineLab({
-  nodes: {
-    device: device(),
-    mobile: pptpLinux({ address: "203.0.113.50/24" }),
-    office: lanHost({ address: `${OFFICE}/24`, gateway: "192.168.1.1" }),
-  },
-  links: {
-    internet: ["mobile.eth0", "device.wan"],
-    office: ["office.eth0", "device.lan"],
-  },
-});
-type SmokeLab = LabOf<typeof lab>;
-
-const configure: Scenario<SmokeLab> = {
-  name: "configure",
-  claim: "an administrator sets the device up over its serial console",
-  async run({ node }, step) {
-    await step("set the administrator's password at the first login", () => node.device.console.login(PASSWORD));
-    await step("enter and commit the configuration of Figure 13-1", () => node.device.console.configure(CONFIGURATION));
-    await step("the mobile user reaches the device's Internet address", () => pingAll(node.mobile, ALICE.server));
-    await step("the office host reaches the device's LAN address", () => pingAll(node.office, "192.168.1.1"));
-  },
-};
-
-const dial: Scenario<SmokeLab> = {
+const dial: Scenario<HeadOffice> = {
   name: "dial",
   claim: "a mobile user dials in with MS-CHAPv2 and MPPE-128 and gets address and DNS server from the pool",
   needs: ["configure"],
@@ -83,7 +38,7 @@ const dial: Scenario<SmokeLab> = {
   },
 };
 
-const traffic: Scenario<SmokeLab> = {
+const traffic: Scenario<HeadOffice> = {
   name: "traffic",
   claim: "pings and 10 MB pass unharmed both ways between mobile user and office, encrypted on the Internet",
   needs: ["dial"],
@@ -97,11 +52,11 @@ const traffic: Scenario<SmokeLab> = {
     await step("10 MB from the mobile user to the office", () =>
       transfer(node.mobile, session.address, node.office, TRANSFER_BYTES),
     );
-    await onlyCiphertext(link.internet, "192.168.1.0/24", ["GET /file"], step);
+    await onlyCiphertext(link.internet, OFFICE_NETWORK, step);
   },
 };
 
-const hangUpByClient: Scenario<SmokeLab> = {
+const hangUpByClient: Scenario<HeadOffice> = {
   name: "hang-up-by-client",
   claim: "the mobile user hangs up and nothing of the call stays behind on either side",
   needs: ["dial"],
@@ -111,9 +66,10 @@ const hangUpByClient: Scenario<SmokeLab> = {
   },
 };
 
-const wrongPassword: Scenario<SmokeLab> = {
+const wrongPassword: Scenario<HeadOffice> = {
   name: "wrong-password",
-  claim: "a wrong password is refused, and the device's log names the stage and the code that Windows shows, 691",
+  claim:
+    "a wrong password is refused, and the device's log names the user, the stage and the code that Windows shows, 691",
   needs: ["hang-up-by-client"],
   async run({ node }, step) {
     await step("dialing with a wrong password ends with pppd status 19 (authentication failed)", async () => {
@@ -121,17 +77,18 @@ const wrongPassword: Scenario<SmokeLab> = {
       check(error instanceof DialError, "the call came up with a wrong password");
       check(error.status === 19, `the call failed for another reason:\n${error.message}`);
     });
-    await step("`show log` has a line with the last completed stage and code 691", async () => {
+    await step("`show log` has a line with the user, the last completed stage and code 691", async () => {
       const log = await node.device.console.run("show log");
       const line = log.split("\n").find((each) => each.includes("691"));
       check(line !== undefined, `no line of the device's log has the code 691:\n${log}`);
       check(/\bstage lcp-opened\b/.test(line), `the line with 691 does not name the last completed stage:\n${line}`);
+      check(line.includes(ALICE.user), `the line with 691 does not name the user, ${ALICE.user}:\n${line}`);
     });
     await nothingLeft(node, step);
   },
 };
 
-const hangUpByDevice: Scenario<SmokeLab> = {
+const hangUpByDevice: Scenario<HeadOffice> = {
   name: "hang-up-by-device",
   claim: "after a refused call the next one comes up; the administrator hangs it up and nothing stays behind",
   needs: ["wrong-password"],
@@ -146,7 +103,7 @@ const hangUpByDevice: Scenario<SmokeLab> = {
   },
 };
 
-const dialAgain: Scenario<SmokeLab> = {
+const dialAgain: Scenario<HeadOffice> = {
   name: "dial-again",
   claim: "a third call gets an address from a pool of two: ended calls gave theirs back",
   needs: ["hang-up-by-device"],
@@ -158,20 +115,9 @@ const dialAgain: Scenario<SmokeLab> = {
   },
 };
 
-async function nothingLeft(node: SmokeLab["node"], step: Parameters<typeof configure.run>[1]): Promise<void> {
-  await step("no interface, route or process is left on the client", async () => {
-    const left = await node.mobile.leftovers();
-    check(left.length === 0, `left behind on mobile: ${left.join(", ")}`);
-  });
-  await step("the device has no session and no tunnel interface left", async () => {
-    const sessions = await listSessions(node.device.console);
-    check(
-      sessions.length === 0,
-      `the device still shows sessions ${sessions.map(({ id, state }) => `${id} (${state})`).join(", ")}`,
-    );
-    const tunnels = (await listInterfaces(node.device.console)).filter((name) => !PHYSICAL.includes(name));
-    check(tunnels.length === 0, `interfaces left behind on the device: ${tunnels.join(", ")}`);
-  });
+async function nothingLeft(node: HeadOffice["node"], step: Step): Promise<void> {
+  await nothingLeftOn(node.mobile, "the client", step);
+  await noCallOnDevice(node.device.console, step);
   await step("nobody answers for the pool's address on the LAN", async () => {
     const answered = await node.office.isAnswered(POOL_START);
     check(!answered, `${POOL_START} still answers the office's pings although nobody is connected`);
@@ -181,6 +127,6 @@ async function nothingLeft(node: SmokeLab["node"], step: Parameters<typeof confi
 export const smokeSuite = defineSuite({
   name: "smoke",
   title: "Figure 13-1: a mobile user dials into the head office",
-  lab,
-  scenarios: [configure, dial, traffic, hangUpByClient, wrongPassword, hangUpByDevice, dialAgain],
+  lab: headOffice,
+  scenarios: [configureHeadOffice, dial, traffic, hangUpByClient, wrongPassword, hangUpByDevice, dialAgain],
 });

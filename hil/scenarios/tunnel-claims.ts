@@ -2,6 +2,7 @@
 import { execa } from "execa";
 import type { Link } from "../net/link.ts";
 import { inspectTunnel } from "../net/tunnel-traffic.ts";
+import type { Agreement } from "../peers/pppd.ts";
 import type { FetchedFile, OfferedFile, PingResult } from "../peers/traffic.ts";
 import { check, type Step } from "../scenario.ts";
 
@@ -29,25 +30,46 @@ export async function transfer(from: TrafficPeer, fromAddress: string, to: Traff
   );
 }
 
-/** Fewer encrypted packets than this do not stand for a transfer. */
-const LEAST_ENCRYPTED = 100;
+/** All ends name the same method and encryption, and it is this one. */
+export function agreedOn(wanted: Agreement, ends: Readonly<Record<string, Agreement | undefined>>): void {
+  for (const [end, found] of Object.entries(ends)) {
+    check(found !== undefined, `the ${end} shows no agreement`);
+    for (const what of ["authentication", "encryption"] as const)
+      check(found[what] === wanted[what], `the ${end} has ${what} ${found[what]} instead of ${wanted[what]}`);
+  }
+}
 
-/** The whole capture of `link` shows the tunnel encrypted and nothing of `secrets`; a second opinion comes from tshark if it is installed. */
-export async function onlyCiphertext(
-  link: Link,
-  inside: string,
-  secrets: readonly string[],
+/** Interfaces, routes and processes of an ended call are gone on this peer; `who` is its part in the sentence. */
+export async function nothingLeftOn(
+  peer: { leftovers(): Promise<readonly string[]> },
+  who: string,
   step: Step,
 ): Promise<void> {
+  await step(`no interface, route or process is left on ${who}`, async () => {
+    const left = await peer.leftovers();
+    check(left.length === 0, `left behind on ${who}: ${left.join(", ")}`);
+  });
+}
+
+/** Fewer packets than this do not stand for a transfer. */
+const LEAST_PACKETS = 100;
+/** The request line of every transfer: nobody on the way may read it when the tunnel is encrypted. */
+const SECRETS = ["GET /file"];
+
+/**
+ * The capture of `link` shows the tunnel encrypted and nothing of the transfer; a second opinion comes from tshark if it
+ * is installed. The first `before` frames belong to other calls.
+ */
+export async function onlyCiphertext(link: Link, inside: string, step: Step, before = 0): Promise<void> {
   await step(`the capture of link ${link.name} shows encrypted packets and no clear ones`, () => {
-    const traffic = inspectTunnel(link.capture.read(), secrets);
+    const traffic = inspectTunnel(link.capture.read(), SECRETS, before);
     const examples = traffic.clear.slice(0, 5).map(({ frame, why }) => `  frame ${frame}: ${why}`);
     check(
       traffic.clear.length === 0,
       `${traffic.clear.length} frames of ${link.capture.path} can be read by anyone:\n${examples.join("\n")}`,
     );
     check(
-      traffic.encrypted >= LEAST_ENCRYPTED,
+      traffic.encrypted >= LEAST_PACKETS,
       `only ${traffic.encrypted} encrypted frames in ${link.capture.path}: the transfer went another way`,
     );
   });
@@ -57,8 +79,21 @@ export async function onlyCiphertext(
     return;
   }
   await step(`tshark finds no packet of ${inside} on link ${link.name}`, async () => {
-    const { stdout } = await execa("tshark", ["-r", link.capture.path, "-Y", `ip.addr == ${inside}`]);
+    const filter = `frame.number > ${before} && ip.addr == ${inside}`;
+    const { stdout } = await execa("tshark", ["-r", link.capture.path, "-Y", filter]);
     const frames = stdout.split("\n").filter((line) => line !== "");
     check(frames.length === 0, `tshark reads ${frames.length} clear packets, first:\n${frames.slice(0, 3).join("\n")}`);
+  });
+}
+
+/** The capture of `link` shows the transfer in the clear, as it must without encryption, from frame `before` + 1 on. */
+export async function onlyCleartext(link: Link, step: Step, before: number): Promise<void> {
+  await step(`the capture of link ${link.name} shows the transfer in the clear, nothing encrypted`, () => {
+    const { encrypted, clear } = inspectTunnel(link.capture.read(), SECRETS, before);
+    check(encrypted === 0, `${encrypted} frames of ${link.capture.path} are encrypted`);
+    check(
+      clear.length >= LEAST_PACKETS,
+      `only ${clear.length} clear frames in ${link.capture.path}: the transfer went another way`,
+    );
   });
 }
