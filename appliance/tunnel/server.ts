@@ -81,6 +81,7 @@ export class PptpServer {
       this.#settings = settings;
       this.#accounts = new Map(accounts.map((account) => [account.user, account]));
       this.#pool.resize(settings.pool);
+      this.#pool.reserve(accounts.map(({ address }) => address).filter((address) => address !== undefined));
       for (const guest of [...this.#guests.values()]) {
         const was = guest.user === undefined ? undefined : before.get(guest.user);
         const is = guest.user === undefined ? undefined : this.#accounts.get(guest.user);
@@ -137,7 +138,7 @@ export class PptpServer {
     return this.#collect(() => this.#take(tunnel, tunnel.session(callId, input, now), now));
   }
 
-  /** False when there is no such session. */
+  /** `undefined` when there is no such session. */
   hangUp(id: number, now: Millis): readonly Effect[] | undefined {
     const guest = [...this.#guests.values()].find((candidate) => candidate.id === id);
     return guest && this.#collect(() => this.#hangUp(guest, now));
@@ -305,7 +306,7 @@ export class PptpServer {
 
   #acceptCall(): SessionSettings | undefined {
     const { authentication, encryption, mtu, callback, ipv6 } = this.#settings;
-    if (this.#guests.size >= this.#settings.pool.count + HALF_OPEN_IN_ALL) return undefined;
+    if (!this.#settings.enabled || this.#guests.size >= this.#settings.pool.count + HALF_OPEN_IN_ALL) return undefined;
     const link: LinkSettings = {
       ...PLAIN_LINK,
       lcp: {
