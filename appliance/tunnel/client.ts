@@ -6,6 +6,7 @@
  */
 
 import { Millis, type Random } from "../ports.ts";
+import type { AuthMethod } from "../ppp/lcp.ts";
 import { type LinkSettings, PLAIN_LINK } from "../ppp/link.ts";
 import type { CallIds, LocalCallId } from "../pptp/call-id.ts";
 import { formatIpv4, Ipv4 } from "../wire/ipv4.ts";
@@ -13,7 +14,7 @@ import { diagnose, isOrderly, type SessionFailure } from "./diagnosis.ts";
 import type { ConnectionId, Effect } from "./effect.ts";
 import type { Session, SessionInput, SessionOutput, SessionSettings } from "./session.ts";
 import type { ClientSettings } from "./settings.ts";
-import type { SessionStatus, Stage } from "./status.ts";
+import { encryptionName, type SessionStatus, type Stage } from "./status.ts";
 import { Tunnel, type TunnelOutput } from "./tunnel.ts";
 import { VirtualInterface } from "./virtual-interface.ts";
 
@@ -35,6 +36,7 @@ export class PptpClient {
   #stage: Stage | undefined;
   #lastFailure: string | undefined;
   #network: { readonly local: Ipv4; readonly remote: Ipv4; readonly at: Millis } | undefined;
+  #method: AuthMethod | undefined;
   #encryption = "none";
   #effects: Effect[] = [];
 
@@ -83,7 +85,7 @@ export class PptpClient {
       user: this.settings.user,
       peer: this.settings.server,
       address: this.#network?.remote,
-      authentication: undefined,
+      authentication: this.#method,
       encryption: this.#encryption,
       connectedAt: this.#network?.at,
     };
@@ -267,17 +269,16 @@ export class PptpClient {
   #sessionOutput(tunnel: Tunnel, session: Session, output: SessionOutput, now: Millis): void {
     switch (output.type) {
       case "authenticated": {
+        this.#method = output.method;
         const forbidden = [this.settings.server];
         const ask = this.settings.profile.ipcpAsk;
         const ipcp = { local: Ipv4(0), remote: undefined, dns: [], wins: [], ask, forbidden };
         this.#take(tunnel.session(session.callId, { type: "network", ipcp }, now), now);
         break;
       }
-      case "encrypt": {
-        const { strength, stateless } = output.send.agreement;
-        this.#encryption = `MPPE-${strength} ${stateless ? "stateless" : "stateful"}`;
+      case "encrypt":
+        this.#encryption = encryptionName(output.receive.agreement, output.send.agreement);
         break;
-      }
       case "network-up":
         this.#network = { local: output.local, remote: output.remote, at: now };
         this.#interface.connected(now);
@@ -296,11 +297,12 @@ export class PptpClient {
     this.#attempt = undefined;
     this.#failure = undefined;
     this.#network = undefined;
+    this.#method = undefined;
     this.#encryption = "none";
     this.#interface.ended(now);
     const { what, windowsError, advice } = diagnose(failure, stage);
     this.#lastFailure = undefined;
-    if (isOrderly(failure)) {
+    if (isOrderly(failure, stage)) {
       this.#log("info", what);
       return;
     }

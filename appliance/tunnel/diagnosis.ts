@@ -28,16 +28,16 @@ export interface Diagnosis {
   readonly advice: string;
 }
 
-/** An end that nobody needs to look into. */
-export function isOrderly(failure: SessionFailure): boolean {
+/** An end that nobody needs to look into. A peer that hangs up during set-up had a reason, unless it says it had none. */
+export function isOrderly(failure: SessionFailure, stage: Stage): boolean {
   switch (failure.reason) {
     case "administrative":
     case "collision":
       return true;
     case "terminated-by-peer":
-      return (failure.windowsError ?? 0) === 0;
+      return failure.windowsError === 0 || (failure.windowsError === undefined && stage === "network-up");
     case "call-ended":
-      return failure.end.reason === "cleared" || failure.end.reason === "cleared-by-peer";
+      return failure.end.reason === "cleared" || (failure.end.reason === "cleared-by-peer" && stage === "network-up");
     case "control-closed":
       return failure.why === "stopped" || failure.why === "stopped-by-peer" || failure.why === "idle";
     default:
@@ -47,6 +47,9 @@ export function isOrderly(failure: SessionFailure): boolean {
 
 const GRE_ADVICE =
   "let IP protocol 47 (GRE) through every firewall on the way, and switch on PPTP pass-through where there is NAT";
+
+/** What Windows says to the ways in which TCP can fail at once; 809 is no answer at all. */
+const UNREACHABLE: Readonly<Record<string, number>> = { ECONNREFUSED: 808, ENETUNREACH: 769, EHOSTUNREACH: 769 };
 
 export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
   switch (failure.reason) {
@@ -167,7 +170,7 @@ export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
     case "unreachable":
       return {
         what: `the server cannot be reached on TCP port 1723: ${failure.text}`,
-        windowsError: 809,
+        windowsError: UNREACHABLE[failure.text] ?? 809,
         advice: "check the server address, and that TCP port 1723 is open on the way",
       };
   }
@@ -187,18 +190,27 @@ function refusedCredentials(errorCode: number, message: string): Diagnosis {
       return { what: "the password could not be changed", windowsError: 709, advice: "" };
     default:
       return {
-        what: `wrong user name or password${message === "" ? "" : ` (${message})`}`,
+        what: `wrong user name or password${message === "" ? "" : ` (${quoted(message)})`}`,
         windowsError: 691,
         advice: "check user name and password, keyboard layout and capitals included",
       };
   }
 }
 
+/** A peer's own words inside a sentence of ours: one line, no full stop. */
+function quoted(message: string): string {
+  return message
+    .slice(0, 128)
+    .replace(/[^\x20-\x7e\u00a0-\uffff]/g, "?")
+    .replace(/[.\s]+$/, "");
+}
+
 function terminated(windowsError: number | undefined, message: string, stage: Stage): Diagnosis {
   if (windowsError !== undefined && windowsError !== 0)
     return { what: `the Windows client ended the session with its error ${windowsError}`, windowsError, advice: "" };
-  const said = message === "" ? "" : `: ${message}`;
-  if (stage === "network-up") return { what: `the peer hung up${said}`, windowsError: undefined, advice: "" };
+  const said = message === "" ? "" : `: ${quoted(message)}`;
+  if (stage === "network-up" || windowsError === 0)
+    return { what: `the peer hung up${said}`, windowsError: undefined, advice: "" };
   return {
     what: `the peer ended the session during set-up${said}`,
     windowsError: 628,

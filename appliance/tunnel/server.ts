@@ -17,7 +17,7 @@ import { diagnose, isOrderly, type SessionFailure } from "./diagnosis.ts";
 import type { ConnectionId, Effect } from "./effect.ts";
 import type { Session, SessionInput, SessionOutput, SessionSettings } from "./session.ts";
 import type { Account, ServerSettings } from "./settings.ts";
-import type { SessionStatus, Stage } from "./status.ts";
+import { encryptionName, type SessionStatus, type Stage } from "./status.ts";
 import { StrangerLog } from "./stranger-log.ts";
 import { Tunnel, type TunnelOutput } from "./tunnel.ts";
 
@@ -245,7 +245,7 @@ export class PptpServer {
         this.#authenticated(guest, output.userName, output.method, now);
         break;
       case "encrypt":
-        guest.encryption = `MPPE-${output.send.agreement.strength} ${output.send.agreement.stateless ? "stateless" : "stateful"}`;
+        guest.encryption = encryptionName(output.receive.agreement, output.send.agreement);
         break;
       case "network-up":
         guest.connectedAt = now;
@@ -334,7 +334,7 @@ export class PptpServer {
     const log = (level: "info" | "warning", text: string): void =>
       known ? this.#log(level, text) : this.#strangerLog(level, text, now);
     const { what, windowsError, advice } = diagnose(failure, stage);
-    if (isOrderly(failure)) {
+    if (isOrderly(failure, stage)) {
       log("info", `${who}: ${what}`);
       return;
     }

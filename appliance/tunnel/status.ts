@@ -1,5 +1,6 @@
 /** What can be seen of a session from outside: `show vpn`, the log, the reports of the lab. */
 import type { Millis } from "../ports.ts";
+import type { MppeAgreement } from "../ppp/ccp.ts";
 import type { AuthMethod } from "../ppp/lcp.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
 
@@ -40,8 +41,16 @@ export interface SessionStatus {
   readonly address: Ipv4 | undefined;
   readonly interfaceName: string | undefined;
   readonly authentication: AuthMethod | undefined;
-  /** As shown to a person: `MPPE-128 stateless`, `none`. */
+  /** As shown to a person: what `encryptionName` says, or `none`. */
   readonly encryption: string;
   readonly connectedAt: Millis | undefined;
   readonly traffic: TrafficCounters;
+}
+
+/** `MPPE-128 stateless`; each direction is negotiated alone (RFC 1962 §4), so both are named where they differ. */
+export function encryptionName(receive: MppeAgreement, send: MppeAgreement): string {
+  const [received, sent] = [receive, send].map(
+    ({ strength, stateless }) => `MPPE-${strength} ${stateless ? "stateless" : "stateful"}`,
+  );
+  return received === sent ? `${sent}` : `${received} in / ${sent} out`;
 }
