@@ -49,8 +49,11 @@ export interface SessionStatus {
 
 /** `MPPE-128 stateless`; each direction is negotiated alone (RFC 1962 §4), so both are named where they differ. */
 export function encryptionName(receive: MppeAgreement, send: MppeAgreement): string {
-  const [received, sent] = [receive, send].map(
-    ({ strength, stateless }) => `MPPE-${strength} ${stateless ? "stateless" : "stateful"}`,
-  );
-  return received === sent ? `${sent}` : `${received} in / ${sent} out`;
+  const received = agreementName(receive);
+  const sent = agreementName(send);
+  return received === sent ? sent : `${received} in / ${sent} out`;
+}
+
+function agreementName({ strength, stateless }: MppeAgreement): string {
+  return `MPPE-${strength} ${stateless ? "stateless" : "stateful"}`;
 }
