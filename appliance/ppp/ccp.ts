@@ -39,6 +39,7 @@ export class CcpPolicy implements OptionPolicy {
   #granted: MppeAgreement | undefined;
   #requested: MppeAgreement | undefined;
   readonly #onResetRequest: () => void;
+  #strengthsApart = false;
 
   /** `usable` are the key lengths the authentication yielded keys for. `onResetRequest` runs inside `Negotiation.handle`. */
   constructor(policy: EncryptionPolicy, usable: readonly MppeStrength[], onResetRequest: () => void) {
@@ -51,6 +52,11 @@ export class CcpPolicy implements OptionPolicy {
   /** Meaningful once opened; undefined means this direction is not encrypted. */
   get agreement(): { readonly send: MppeAgreement | undefined; readonly receive: MppeAgreement | undefined } {
     return { send: this.#granted, receive: this.#requested };
+  }
+
+  /** The peer has key lengths, and none of them is ours. */
+  get strengthsApart(): boolean {
+    return this.#strengthsApart;
   }
 
   request(): readonly RawOption[] {
@@ -88,7 +94,10 @@ export class CcpPolicy implements OptionPolicy {
       if (option.kind !== "mppe") continue;
       const suggested = this.#grant(option.bits);
       if (suggested !== undefined) this.#settleOn(suggested);
-      else if (strengthsIn(option.bits).length > 0) return false; // the peer has key lengths, none of them ours
+      else if (strengthsIn(option.bits).length > 0) {
+        this.#strengthsApart = true;
+        return false;
+      }
     }
     return true;
   }

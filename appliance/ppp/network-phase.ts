@@ -179,7 +179,7 @@ export class NetworkPhase {
   /** CCP ended without encryption: the end of a link that must have it, or had it; no harm to one that need not. */
   #ccpFinished(): void {
     if (this.#use === "required" || this.#encrypted) {
-      this.#fail({ reason: "encryption-refused" });
+      this.#fail({ reason: this.#ccp?.policy.strengthsApart ? "no-common-strength" : "encryption-refused" });
       return;
     }
     this.#ccp = undefined;
