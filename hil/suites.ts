@@ -1,7 +1,8 @@
 /** Every suite that `culvert lab` knows. */
 import type { Suite } from "./scenario.ts";
 import { smokeSuite } from "./scenarios/figure-13-1.ts";
+import { interopClientSuite } from "./scenarios/interop-client.ts";
 import { interopServerSuite } from "./scenarios/interop-server.ts";
 import { poptopSuite } from "./scenarios/poptop.ts";
 
-export const SUITES: readonly Suite[] = [smokeSuite, poptopSuite, interopServerSuite];
+export const SUITES: readonly Suite[] = [smokeSuite, poptopSuite, interopServerSuite, interopClientSuite];

@@ -50,16 +50,27 @@ function mppeOptions(mppe: Protection["mppe"]): string {
   return mppe.stateful ? `${strength} mppe-stateful` : strength;
 }
 
-/** What two ends agreed on, in the words of the device's `show vpn`. */
+/** What one end of a call agreed to, in the words of the device's `show vpn`. */
 export interface Agreement {
   readonly authentication: string;
-  /** `MPPE-128 stateless`, `none`; `received / sent` where the directions differ. */
-  readonly encryption: string;
+  /** How the packets that it receives are encrypted, and those that it sends: `MPPE-128 stateless`, `none`. */
+  readonly receives: string;
+  readonly sends: string;
 }
 
-/** What a call with this protection has to agree on. */
+/** What the far end of the same call has to see. */
+export function mirrored({ authentication, receives, sends }: Agreement): Agreement {
+  return { authentication, receives: sends, sends: receives };
+}
+
+/**
+ * What pppd has to agree to with this protection. It never asks for stateful mode, it only grants it: what it receives
+ * stays stateless.
+ */
 export function agreementOf({ authentication, mppe }: Protection): Agreement {
-  return { authentication, encryption: mppe === undefined ? "none" : mppeName(String(mppe.bits), mppe.stateful) };
+  if (mppe === undefined) return { authentication, receives: "none", sends: "none" };
+  const bits = String(mppe.bits);
+  return { authentication, receives: mppeName(bits, false), sends: mppeName(bits, mppe.stateful) };
 }
 
 const METHOD: Readonly<Record<string, AuthMethod>> = {
@@ -72,12 +83,11 @@ const METHOD: Readonly<Record<string, AuthMethod>> = {
 /** Reads pppd's debug log of one call by what was acknowledged, which holds whoever asked first. */
 export function parseAgreement(log: string): Agreement {
   const asked = [...log.matchAll(/^(?:sent|rcvd) \[LCP ConfAck .*<auth ([^>]+)>/gm)].at(-1)?.[1] ?? "none";
-  // Whoever requests an option is the one that receives so (RFC 1962 §4).
-  const receives = acknowledgedMppe(log, "rcvd");
-  const sends = acknowledgedMppe(log, "sent");
   return {
     authentication: METHOD[asked] ?? asked,
-    encryption: receives === sends ? receives : `${receives} / ${sends}`,
+    // Whoever requests an option is the one that receives so (RFC 1962 §4).
+    receives: acknowledgedMppe(log, "rcvd"),
+    sends: acknowledgedMppe(log, "sent"),
   };
 }
 

@@ -86,11 +86,13 @@ export function parseSessions(shown: string): DeviceSession[] {
     }));
 }
 
-/** `pptp0, mschap-v2, encryption MPPE-128 stateless, up 0:00:07` */
+/** `pptp0, mschap-v2, encryption MPPE-128 stateless, up 0:00:07`; `MPPE-… in / MPPE-… out` where the directions differ. */
 function parseAgreed(details: string): Agreement | undefined {
   const [, authentication = "not shown", encryption] =
     /(?:^| )pptp\d+, (?:([\w-]+), )?encryption ([^,]+), up /.exec(details) ?? [];
-  return encryption === undefined ? undefined : { authentication, encryption };
+  if (encryption === undefined) return undefined;
+  const [, receives = encryption, sends = encryption] = /^(.*) in \/ (.*) out$/.exec(encryption) ?? [];
+  return { authentication, receives, sends };
 }
 
 /** The rows below a table's head: cells are two blanks apart, the indented lines below a row are its details. */

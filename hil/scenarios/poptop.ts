@@ -4,7 +4,7 @@ import { poptop } from "../peers/poptop.ts";
 import { agreementOf, STRONGEST } from "../peers/pppd.ts";
 import { DialError, pptpLinux } from "../peers/pptp-linux.ts";
 import { check, defineSuite } from "../scenario.ts";
-import { agreedOn, nothingLeftOn, onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
+import { agreedTo, nothingLeftOn, onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
 
 const SERVER = "203.0.113.1";
 const INNER_SERVER = "192.168.50.1";
@@ -43,7 +43,8 @@ export const poptopSuite = defineSuite({
           check(network.dns[0] === INNER_SERVER, `DNS server ${network.dns[0]} instead of ${INNER_SERVER}`);
         });
         await step("both logs say MS-CHAPv2 and MPPE-128 stateless", async () => {
-          agreedOn(agreementOf(STRONGEST), { client: network.agreed, server: await node.server.agreed() });
+          agreedTo("the client", network.agreed, agreementOf(STRONGEST));
+          agreedTo("the server", await node.server.agreed(), agreementOf(STRONGEST));
         });
       },
     },

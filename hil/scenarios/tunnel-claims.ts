@@ -30,13 +30,12 @@ export async function transfer(from: TrafficPeer, fromAddress: string, to: Traff
   );
 }
 
-/** All ends name the same method and encryption, and it is this one. */
-export function agreedOn(wanted: Agreement, ends: Readonly<Record<string, Agreement | undefined>>): void {
-  for (const [end, found] of Object.entries(ends)) {
-    check(found !== undefined, `the ${end} shows no agreement`);
-    for (const what of ["authentication", "encryption"] as const)
-      check(found[what] === wanted[what], `the ${end} has ${what} ${found[what]} instead of ${wanted[what]}`);
-  }
+/** One end of a call shows what it should: `end` names it. */
+export function agreedTo(end: string, found: Agreement | undefined, wanted: Agreement): void {
+  check(found !== undefined, `${end} shows no agreement`);
+  const words = ({ authentication, receives, sends }: Agreement): string =>
+    `${authentication}, receives ${receives}, sends ${sends}`;
+  check(words(found) === words(wanted), `${end} shows ${words(found)} instead of ${words(wanted)}`);
 }
 
 /** Interfaces, routes and processes of an ended call are gone on this peer; `who` is its part in the sentence. */

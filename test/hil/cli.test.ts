@@ -29,8 +29,13 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lab"], /'lab ' is not a command; there are lab list and lab run/],
   [["lab", "run", "--sute", "x"], /lab run: Unknown option '--sute'; it takes --suite, --filter, --report/],
   [["lab", "run", "--suite"], /lab run: .*--suite/],
-  [["lab", "run", "--suite", "nosuch"], /there is no suite 'nosuch'; there are smoke, poptop/],
+  [
+    ["lab", "run", "--suite", "nosuch"],
+    /there is no suite 'nosuch'; there are smoke, poptop, interop-server, interop-client/,
+  ],
   [["lab", "run", "--filter", "nosuch"], /no scenario of suite smoke contains 'nosuch'; there are configure, /],
+  [["lab", "run", "--filter", "dial,nosuch"], /no scenario of suite smoke contains 'nosuch'; there are configure, /],
+  [["lab", "run", "--filter", ","], /no scenario of suite smoke contains ','; there are configure, /],
   [["lab", "list", "extra"], /lab list: .*extra.*; it takes no options/],
   [["emulate", "--stat", "x"], /emulate: Unknown option '--stat'; it takes --state/],
 ];

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Console } from "../../hil/console/console.ts";
 import { DeviceConsole } from "../../hil/node/device-console.ts";
-import { parseSessions } from "../../hil/scenarios/device-sessions.ts";
+import { awaitSession, parseSessions } from "../../hil/scenarios/device-sessions.ts";
 import { FakeLine, ManualClock } from "./fake-line.ts";
 
 /** A device that echoes what is typed and answers from `answers` (a list: one after the other), in pieces of three bytes. */
@@ -21,6 +22,19 @@ function deviceWith(answers: Readonly<Record<string, string | string[]>>): {
     for (let at = 0; at < said.length; at += 3) line.say(said.slice(at, at + 3));
   };
   return { device: new DeviceConsole(new Console("device", line, new ManualClock())), typed, line };
+}
+
+/** Moves the clock on, half a second at a time, until `work` has an outcome. */
+async function settle(clock: ManualClock, work: Promise<unknown>): Promise<void> {
+  let settled = false;
+  const mark = (): void => {
+    settled = true;
+  };
+  work.then(mark, mark);
+  while (!settled) {
+    clock.advance(500);
+    await nextTurn();
+  }
 }
 
 test("the first login sets the password, later ones give it", async () => {
@@ -72,16 +86,48 @@ test("configure gives every line, commits and leaves; a refused line is not comm
   assert.ok(!bad.typed.includes("commit\r"));
 });
 
-test("sessions: rows without their details, and none at all", () => {
-  const shown = `ID  Role    User   Peer          Address        State      Up
-3   server  alice  203.0.113.50  192.168.1.200  connected  1:02
-    vpn3, mschap-v2, encryption MPPE-128 stateless
+test("sessions: rows with their details, and none at all", () => {
+  const shown = `ID    Role    Name   Peer          Address        State
+3     server  alice  203.0.113.50  192.168.1.200  connected
+    pptp0, mschap-v2, encryption MPPE-128 stateless, up 0:01:02
     in 10 packets 1 kB, out 9 packets 1 kB
-12  server  -      203.0.113.51  -              connecting  -
-    last completed stage: lcp-opened`;
+    dropped: 3 lost, 1 late or duplicate
+12    server  -      203.0.113.51  -              connecting
+    last completed stage: lcp-opened
+1001  client  head   203.0.113.52  10.99.0.1      connected
+    head as DOMAIN\\branch
+    pptp1, mschap-v2, encryption MPPE-128 stateful in / MPPE-128 stateless out,
+    up 0:00:07
+    in 0 packets 0 B, out 0 packets 0 B`;
+  const none = { agreed: undefined, dropped: undefined };
   assert.deepEqual(parseSessions(shown), [
-    { id: "3", user: "alice", address: "192.168.1.200", state: "connected" },
-    { id: "12", user: "-", address: "-", state: "connecting" },
+    {
+      ...{ id: "3", role: "server", name: "alice", address: "192.168.1.200", state: "connected" },
+      agreed: { authentication: "mschap-v2", receives: "MPPE-128 stateless", sends: "MPPE-128 stateless" },
+      dropped: "3 lost, 1 late or duplicate",
+    },
+    { ...none, id: "12", role: "server", name: "-", address: "-", state: "connecting" },
+    {
+      ...{ id: "1001", role: "client", name: "head", address: "10.99.0.1", state: "connected" },
+      agreed: { authentication: "mschap-v2", receives: "MPPE-128 stateful", sends: "MPPE-128 stateless" },
+      dropped: undefined,
+    },
   ]);
   assert.deepEqual(parseSessions("No sessions."), []);
+});
+
+test("a session waited for: looked at again until it is so, or time is up", async () => {
+  const clock = new ManualClock();
+  const head = (state: string) =>
+    `ID    Role    Name  Peer          Address  State\r\n1001  client  head  203.0.113.52  -        ${state}\r\nr> `;
+  const { device, typed } = deviceWith({ "show vpn": [head("connecting"), head("connecting"), head("connected")] });
+  const waiting = awaitSession(device, clock, "head", 10_000, ({ state }) => state === "connected");
+  await settle(clock, waiting);
+  assert.equal((await waiting).state, "connected");
+  assert.equal(typed.length, 3);
+
+  const never = deviceWith({ "show vpn": Array.from({ length: 100 }, () => head("connecting")) });
+  const late = awaitSession(never.device, clock, "head", 10_000, ({ state }) => state === "connected");
+  await settle(clock, late);
+  await assert.rejects(late, /after 10 s the device shows:\n.*\n1001 .*connecting/);
 });

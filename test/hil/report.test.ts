@@ -38,17 +38,18 @@ const REPORT: RunReport = {
       ],
     },
     { name: "hang-up", claim: "it ends", verdict: "blocked", because: "needs traffic, which did not pass", steps: [] },
+    { name: "eap", claim: "it proves", verdict: "impossible", because: "no peer speaks it", steps: [] },
   ],
   captures: [{ link: "wan", file: "wan.pcapng", frames: 12, dropped: 1 }],
   consoles: [{ node: "device", lines: [{ atNs: start + second, kind: "received", text: "<login>" }] }],
 };
 
 test("verdicts are counted", () => {
-  assert.deepEqual(countVerdicts(REPORT), { pass: 1, fail: 1, blocked: 1 });
+  assert.deepEqual(countVerdicts(REPORT), { pass: 1, fail: 1, blocked: 1, impossible: 1 });
 });
 
-test("JUnit: a case per scenario, the failed step as the failure, the blocked one skipped with its reason", () => {
-  const counts = 'tests="3" failures="1" errors="0" skipped="1"';
+test("JUnit: a case per scenario, the failed step as the failure, the ones that did not run skipped with their reason", () => {
+  const counts = 'tests="4" failures="1" errors="0" skipped="2"';
   assert.equal(
     emitJunit(REPORT),
     `<?xml version="1.0" encoding="UTF-8"?>
@@ -60,6 +61,9 @@ test("JUnit: a case per scenario, the failed step as the failure, the blocked on
     </testcase>
     <testcase classname="smoke" name="hang-up" time="0.000">
       <skipped message="needs traffic, which did not pass"/>
+    </testcase>
+    <testcase classname="smoke" name="eap" time="0.000">
+      <skipped message="no peer speaks it"/>
     </testcase>
   </testsuite>
 </testsuites>
@@ -84,6 +88,7 @@ test("HTML: one file that loads nothing, with the failed scenario open, its step
   assert.match(html, /<li class="fail"><a class="step" data-at="4.0"/);
   assert.match(html, /<pre class="failure">0 of 3 &lt;arrived&gt;/);
   assert.match(html, /needs traffic, which did not pass/);
+  assert.match(html, /<b>1<\/b> not run, <b>1<\/b> impossible here/);
   assert.match(html, /<a href="wan.pcapng">/);
   assert.match(html, /<time>1.0<\/time>&lt;login&gt;/);
   assert.doesNotMatch(html, /<device>|<login>|<arrived>/);
@@ -97,7 +102,10 @@ test("HTML: a bar lies where its step lay in the run", () => {
 });
 
 test("HTML: all passed is green", () => {
-  const passed = { ...REPORT, scenarios: REPORT.scenarios.slice(0, 1) };
+  const passed = {
+    ...REPORT,
+    scenarios: REPORT.scenarios.filter(({ verdict }) => ["pass", "impossible"].includes(verdict)),
+  };
   assert.match(emitHtml(passed), /<header class="pass">/);
 });
 
@@ -109,6 +117,7 @@ A <device> & its peers
   pass     dial        2.0 s  it dials
   FAIL     traffic     6.0 s  bytes pass
   not run  hang-up            needs traffic, which did not pass
+  -        eap                no peer speaks it
 
 traffic failed at: fetch "file"
     0 of 3 <arrived>
@@ -116,6 +125,6 @@ traffic failed at: fetch "file"
 
 report:   runs/x/report.html
 captures: wan 12 frames, in runs/x
-lab: 1 passed, 1 failed, 1 not run in 10.0 s`,
+lab: 1 passed, 1 failed, 1 not run, 1 impossible here in 10.0 s`,
   );
 });

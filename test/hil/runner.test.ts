@@ -11,16 +11,17 @@ import { ManualClock } from "./fake-line.ts";
 const folder = mkdtempSync(join(tmpdir(), "culvert-runner-"));
 after(() => rmSync(folder, { recursive: true }));
 
-type Works = Record<string, { needs?: string[]; run(step: Step): Promise<void> }>;
+type Works = Record<string, { needs?: string[]; impossible?: string; run(step: Step): Promise<void> }>;
 
 function suiteOf(works: Works, open?: () => Promise<void>): Suite {
   return {
     name: "test",
     title: "Test",
-    scenarios: Object.entries(works).map(([name, { needs }]) => ({
+    scenarios: Object.entries(works).map(([name, { needs, impossible }]) => ({
       name,
       claim: `${name} holds`,
       ...(needs && { needs }),
+      ...(impossible !== undefined && { impossible }),
     })),
     open: async () => {
       await open?.();
@@ -107,11 +108,20 @@ test("an interrupted run fails where it was and says that it was interrupted", a
   assert.equal(report.scenarios[1]?.steps[0]?.failure, "the run was interrupted");
 });
 
+test("what no peer can show does not run, is no pass, and says why", async () => {
+  const ran = { run: () => assert.fail("it ran") };
+  const report = await run(suiteOf({ good: passes, beyond: { impossible: "nobody speaks it", ...ran } }));
+  assert.deepEqual(verdicts(report), { "lab-up": "pass", good: "pass", beyond: "impossible" });
+  assert.equal(report.scenarios[2]?.because, "nobody speaks it");
+});
+
 test("a filter takes what it names and what that needs, in order", () => {
   const suite = suiteOf({ a: passes, b: { needs: ["a"], ...passes }, c: passes, d: { needs: ["b"], ...passes } });
   const names = (filter: string | undefined) => selectScenarios(suite, filter).map(({ name }) => name);
   assert.deepEqual(names(undefined), ["a", "b", "c", "d"]);
   assert.deepEqual(names("d"), ["a", "b", "d"]);
   assert.deepEqual(names("c"), ["c"]);
+  assert.deepEqual(names("c,b"), ["a", "b", "c"], "any of several words");
+  assert.deepEqual(names("c,"), ["c"], "an empty word takes nothing");
   assert.deepEqual(names("zzz"), []);
 });

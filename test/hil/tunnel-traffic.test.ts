@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emitGre } from "../../appliance/wire/gre.ts";
 import type { Capture } from "../../appliance/wire/pcapng.ts";
-import { inspectTunnel } from "../../hil/net/tunnel-traffic.ts";
+import { countOvertaken, inspectTunnel } from "../../hil/net/tunnel-traffic.ts";
 
 /** Ethernet and IPv4 headers before a GRE packet; `fragment` is the IPv4 fragment offset. */
 function onWire(payload: Buffer, fragment = 0): Buffer {
@@ -18,16 +18,18 @@ function onWire(payload: Buffer, fragment = 0): Buffer {
 const ppp = (hex: string): Buffer =>
   onWire(emitGre({ callId: 1, sequence: 1, ack: undefined, payload: Buffer.from(hex.replaceAll(" ", ""), "hex") }));
 
-function inspect(...frames: Buffer[]) {
-  const packets = frames.map((bytes) => ({
-    interfaceIndex: 0,
+function captureOf(frames: readonly Buffer[], side = (_index: number): number => 0): Capture {
+  const packets = frames.map((bytes, index) => ({
+    interfaceIndex: side(index),
     timestampNs: 0n,
     bytes,
     originalLength: bytes.length,
     comment: undefined,
   }));
-  return inspectTunnel({ application: undefined, interfaces: [], packets } satisfies Capture, ["GET /file"]);
+  return { application: undefined, interfaces: [], packets };
 }
+
+const inspect = (...frames: Buffer[]) => inspectTunnel(captureOf(frames), ["GET /file"]);
 
 test("MPPE data, with and without compressed PPP headers, is ciphertext; LCP is control", () => {
   assert.deepEqual(inspect(ppp("ff03 00fd 9000 e0e3"), ppp("fd 9001 aabb"), ppp("ff03 c021 01010004")), {
@@ -64,4 +66,27 @@ test("acknowledgements, later fragments and other traffic count for nothing", ()
   const ack = onWire(emitGre({ callId: 1, sequence: undefined, ack: 5, payload: Buffer.alloc(0) }));
   const fragment = onWire(Buffer.from("3001880b0002000100000001 0021".replaceAll(" ", ""), "hex"), 185);
   assert.deepEqual(inspect(ack, fragment, Buffer.alloc(60), Buffer.alloc(3)), { encrypted: 0, control: 0, clear: [] });
+});
+
+test("frames of earlier calls are left out, and the others keep their numbers", () => {
+  const frames = [ppp("ff03 0021 4500"), ppp("ff03 0021 4500"), ppp("fd 9001 aabb")];
+  const { encrypted, clear } = inspectTunnel(captureOf(frames), [], 1);
+  assert.equal(encrypted, 1);
+  assert.deepEqual(
+    clear.map(({ frame }) => frame),
+    [2],
+  );
+});
+
+test("overtaken packets: those of one side that come behind a younger one", () => {
+  const gre = (sequence: number) => onWire(emitGre({ callId: 1, sequence, ack: undefined, payload: Buffer.alloc(4) }));
+  const ack = onWire(emitGre({ callId: 1, sequence: undefined, ack: 9, payload: Buffer.alloc(0) }));
+  const count = (order: readonly number[], before = 0) => countOvertaken(captureOf(order.map(gre)), 0, before);
+  assert.equal(count([0, 1, 2, 3]), 0);
+  assert.equal(count([0, 2, 1, 3]), 1);
+  assert.equal(count([3, 2, 1, 0, 4]), 3);
+  assert.equal(count([9, 0, 1, 2], 1), 0, "an earlier call's packets count for nothing");
+  assert.equal(countOvertaken(captureOf([gre(5), ack, gre(4), gre(6)]), 0), 1, "acknowledgements have no order");
+  const alternating = captureOf([gre(5), gre(1), gre(6), gre(2)], (index) => index % 2);
+  assert.equal(countOvertaken(alternating, 0), 0, "each side counts alone");
 });
