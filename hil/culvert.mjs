@@ -39,7 +39,7 @@ function compile() {
   return 0;
 }
 
-process.exitCode = setUp({ withTests: false }) || compile();
+process.exitCode = (await setUp({ withTests: false })) || compile();
 if (process.exitCode === 0) {
   const { main } = await import("../dist/hil/cli.js");
   process.exitCode = await main(process.argv.slice(2));

@@ -1,5 +1,5 @@
 /** Makes a fresh Debian or Ubuntu machine ready: npm packages and Debian packages. Plain JavaScript without dependencies, as it runs before they exist. */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -65,8 +65,8 @@ export function npmInstallNeeded(lockTime, installedTime) {
   return installedTime === undefined || installedTime < lockTime;
 }
 
-/** Does all of the above. Returns the process's exit status: 0, 1 when an installation failed, 2 when the user must act. */
-export function setUp({ withTests }) {
+/** Does all of the above. Resolves to the process's exit status: 0, 1 when an installation failed, 2 when the user must act. */
+export async function setUp({ withTests }) {
   const problem = nodeProblem(process.versions.node);
   if (problem !== undefined) return fail(problem, 2);
 
@@ -75,7 +75,7 @@ export function setUp({ withTests }) {
     missing,
     hasApt: missing.length === 0 || isThere("apt-get"),
     isRoot: process.getuid?.() === 0,
-    sudoWorks: missing.length > 0 && process.getuid?.() !== 0 && run(["sudo", "-n", "true"]).ok,
+    sudoWorks: missing.length > 0 && process.getuid?.() !== 0 && (await run(["sudo", "-n", "true"])).ok,
   });
   if (plan.kind === "tell") return fail(plan.line, 2);
   if (plan.kind === "install") {
@@ -83,7 +83,7 @@ export function setUp({ withTests }) {
     const install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", ...missing];
     for (const command of [["apt-get", "update", "-qq"], install]) {
       const apt = [...plan.prefix, "env", "DEBIAN_FRONTEND=noninteractive", ...command];
-      const done = run(apt);
+      const done = await run(apt);
       if (!done.ok) return fail(`\`${apt.join(" ")}\` failed:\n${done.output}`, 1);
     }
   }
@@ -94,7 +94,7 @@ export function setUp({ withTests }) {
     console.error("setup: installing npm packages");
     // Not `npm ci`: npm 11 refuses a lock that was written where a registry lacks the optional packages of other platforms.
     // The lock's versions and checksums hold here too, and --no-save leaves the lock as it is.
-    const done = run(["npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
+    const done = await run(["npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
     if (!done.ok) return fail(`\`npm install\` failed:\n${done.output}`, 1);
   }
   return 0;
@@ -105,18 +105,48 @@ function fail(line, status) {
   return status;
 }
 
-/** Nothing is read from the terminal; the first and the last lines of the output are kept for an error. */
-function run([program, ...args]) {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    cwd: ROOT,
-    stdio: ["ignore", "pipe", "pipe"],
-    encoding: "utf8",
-    maxBuffer: 64 * 1024 * 1024,
+/** A silent installation says that it still runs, and is ended when it must be stuck. */
+const INSTALLING = { noteEveryMs: 30_000, limitMs: 20 * 60_000 };
+
+/**
+ * Runs a command that reads nothing from the terminal and keeps the first and the last lines of its output for an error.
+ * @param {readonly string[]} command
+ */
+export function run([program, ...args], { noteEveryMs, limitMs } = INSTALLING) {
+  return new Promise((resolve) => {
+    let output = "";
+    let stuck = false;
+    const startedMs = performance.now();
+    const child = spawn(program, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text) => (output += text));
+    const note = setInterval(() => {
+      const seconds = Math.round((performance.now() - startedMs) / 1000);
+      console.error(`setup: \`${program}\` is still at work after ${seconds} s`);
+    }, noteEveryMs);
+    const limit = setTimeout(() => {
+      stuck = true;
+      child.kill();
+    }, limitMs);
+    const end = (ok) => {
+      clearInterval(note);
+      clearTimeout(limit);
+      if (stuck)
+        output = `${output.trimEnd()}\nended after ${limitMs / 1000} s: look at the network, or at the settings of the registry`;
+      resolve({ ok, output: shorten(output) });
+    };
+    child.on("error", (error) => {
+      output += error.message;
+      end(false);
+    });
+    child.on("close", (status) => end(status === 0));
   });
-  const lines = `${stdout ?? ""}${stderr ?? ""}${error?.message ?? ""}`.trim().split("\n");
+}
+
+function shorten(output) {
+  const lines = output.trim().split("\n");
   // npm says what is wrong first and prints its manual after that; apt-get says it last.
-  const output = lines.length <= 20 ? lines : [...lines.slice(0, 8), "...", ...lines.slice(-11)];
-  return { ok: status === 0, output: output.join("\n") };
+  return (lines.length <= 20 ? lines : [...lines.slice(0, 8), "...", ...lines.slice(-11)]).join("\n");
 }
 
 function isThere(sign) {
@@ -143,6 +173,6 @@ if (process.argv[1] !== undefined && fileURLToPath(import.meta.url) === process.
   const unknown = process.argv.slice(2).find((word) => word !== "--tests");
   process.exitCode =
     unknown === undefined
-      ? setUp({ withTests: process.argv.includes("--tests") })
+      ? await setUp({ withTests: process.argv.includes("--tests") })
       : fail(`'${unknown}' is not known; usage: node hil/setup.mjs [--tests]`, 2);
 }

@@ -15,6 +15,10 @@ interface Setup {
     prefix?: string[];
     line?: string;
   };
+  run(
+    command: readonly string[],
+    times?: { noteEveryMs: number; limitMs: number },
+  ): Promise<{ ok: boolean; output: string }>;
   npmInstallNeeded(lockTime: number, installedTime: number | undefined): boolean;
 }
 const path = join(projectRoot, "hil/setup.mjs");
@@ -66,6 +70,31 @@ test("npm install runs when nothing is installed or the lock is newer", () => {
   assert.equal(setup.npmInstallNeeded(10, undefined), true);
   assert.equal(setup.npmInstallNeeded(10, 9), true);
   assert.equal(setup.npmInstallNeeded(10, 10), false);
+});
+
+test("a command's outcome and output; one that cannot be started says why", async () => {
+  assert.deepEqual(await setup.run(["sh", "-c", "echo out; echo err >&2"]), { ok: true, output: "out\nerr" });
+  assert.deepEqual(await setup.run(["sh", "-c", "echo broken; exit 3"]), { ok: false, output: "broken" });
+  const absent = await setup.run(["no-such-program"]);
+  assert.equal(absent.ok, false);
+  assert.match(absent.output, /no-such-program/);
+});
+
+test("of much output the beginning and the end are kept", async () => {
+  const { output } = await setup.run(["seq", "1", "100"]);
+  const lines = output.split("\n");
+  assert.deepEqual([lines.length, lines[0], lines[8], lines.at(-1)], [20, "1", "...", "100"]);
+});
+
+test("a silent command is reported while it works, and ended with a reason when it takes too long", () => {
+  const code = `import { run } from ${JSON.stringify(pathToFileURL(path).href)};
+    const { ok, output } = await run(["sh", "-c", "echo begun; exec tail -f /dev/null"], { noteEveryMs: 100, limitMs: 350 });
+    console.log(JSON.stringify({ ok, output }));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8" });
+  assert.match(stderr, /^(setup: `sh` is still at work after 0 s\n)+$/);
+  const { ok, output } = JSON.parse(stdout);
+  assert.equal(ok, false);
+  assert.match(output, /^begun\nended after 0.35 s: /);
 });
 
 test("a mistake on the command line is one line and status 2", () => {
