@@ -72,7 +72,8 @@ export class VpnService {
   #plane: UserSpaceDataPlane | undefined;
   #listener: { close(): void } | undefined;
   #nextConnection = 1;
-  #nextClientId = FIRST_CLIENT_ID;
+  /** A client keeps its number as long as this process knows its name. */
+  readonly #clientIds = new Map<string, number>();
   #timer: { readonly at: Millis; readonly cancel: () => void } | undefined;
   #onIdle: (() => void) | undefined;
 
@@ -130,10 +131,22 @@ export class VpnService {
     for (const settings of clients) {
       if (this.#clients.has(settings.name)) continue;
       const allocate = () => ConnectionId(this.#nextConnection++);
-      const client = new PptpClient(this.#nextClientId++, settings, this.#ports.random, this.#callIds, allocate);
+      const client = new PptpClient(
+        this.#clientId(settings.name),
+        settings,
+        this.#ports.random,
+        this.#callIds,
+        allocate,
+      );
       this.#clients.set(settings.name, client);
       this.#carryOut(client, client.start(now), now);
     }
+  }
+
+  #clientId(name: string): number {
+    const id = this.#clientIds.get(name) ?? FIRST_CLIENT_ID + this.#clientIds.size;
+    this.#clientIds.set(name, id);
+    return id;
   }
 
   /** Clients that were taken out of the configuration and still say goodbye. */
