@@ -91,7 +91,7 @@ function offices() {
 }
 
 /** What a session would lose if it were interrupted. */
-const identity = (session: SessionView | undefined) => [session?.id, session?.interfaceName, session?.state];
+const identity = (session: SessionView | undefined) => [session?.callId, session?.interfaceName, session?.state];
 
 test("configured clients connect, encrypted, with their routes", () => {
   const { branch, munich } = offices();
