@@ -6,6 +6,7 @@ import type { Progress } from "../image/progress.ts";
 import { elapsedMs, type LabClock } from "./clock.ts";
 import type { Transcript } from "./console/transcript.ts";
 import { CaptureFile } from "./net/capture-file.ts";
+import { checkImpairment, type Impairment } from "./net/impairment.ts";
 import { Link } from "./net/link.ts";
 import { QemuPort } from "./net/port.ts";
 import { type Choice, chooseAccelerator } from "./node/qemu/accelerator.ts";
@@ -32,32 +33,40 @@ type PortNames<N extends AnyNodes> = {
   [K in keyof N & string]: N[K] extends NodeDefinition<unknown, infer Nic> ? `${K}.${Nic}` : never;
 }[keyof N & string];
 
+/** The ports of a link, as `node.nic`, and what it is like from the start; scenarios can make it worse and better. */
+type LinkDefinition<Port extends string = string> =
+  | readonly Port[]
+  | { readonly ports: readonly Port[]; readonly impairment: Impairment };
+
 export interface LabDefinition<N extends AnyNodes = AnyNodes, L extends string = string> {
   readonly nodes: N;
-  /** The ports of each link, as `node.nic`. */
-  readonly links: Readonly<Record<L, readonly string[]>>;
+  readonly links: Readonly<Record<L, LinkDefinition>>;
 }
 
 type NodesOf<N extends AnyNodes> = {
   readonly [K in keyof N]: N[K] extends NodeDefinition<infer Node, string> ? Node : never;
 };
 
+type LinksOf<N extends AnyNodes, L extends string> = Readonly<Record<L, Link<keyof N & string>>>;
+
 export interface Lab<N extends AnyNodes = AnyNodes, L extends string = string> {
   readonly node: NodesOf<N>;
-  readonly link: Readonly<Record<L, Link>>;
+  readonly link: LinksOf<N, L>;
   readonly clock: LabClock;
 }
 
 /** The lab that a definition describes, once it runs. */
 export type LabOf<D> = D extends LabDefinition<infer N, infer L> ? Lab<N, L> : never;
 
-/** Checks at compile time that every link names NICs that exist, and at run time that no NIC is plugged twice. */
+/** Checks at compile time that every link names NICs that exist, and at run time that no NIC is plugged twice and impairments can be. */
 export function defineLab<const N extends AnyNodes, L extends string>(definition: {
   readonly nodes: N;
-  readonly links: Readonly<Record<L, readonly PortNames<N>[]>>;
+  readonly links: Readonly<Record<L, LinkDefinition<PortNames<N>>>>;
 }): LabDefinition<N, L> {
   const plugged = new Map<string, string>();
-  for (const [link, ports] of Object.entries<readonly string[]>(definition.links)) {
+  for (const [link, plan] of Object.entries<LinkDefinition>(definition.links)) {
+    const { ports, impairment } = linkPlan(plan);
+    if (impairment !== undefined) checkImpairment(impairment);
     for (const port of ports) {
       const other = plugged.get(port);
       if (other !== undefined) throw new Error(`${port} is plugged into both ${other} and ${link}`);
@@ -65,6 +74,10 @@ export function defineLab<const N extends AnyNodes, L extends string>(definition
     }
   }
   return definition;
+}
+
+function linkPlan(plan: LinkDefinition): { ports: readonly string[]; impairment: Impairment | undefined } {
+  return "ports" in plan ? plan : { ports: plan, impairment: undefined };
 }
 
 export interface LabPlace {
@@ -131,7 +144,7 @@ export class LabHost implements LabRemains {
     progress({ kind: "note", text: `accelerator ${this.#accelerator.accelerator}: ${this.#accelerator.because}` });
     const socketFolder = await mkdtemp(join(tmpdir(), "culvert-"));
     this.#scope.defer(socketFolder, () => rm(socketFolder, { recursive: true, force: true }));
-    const link = await this.#lay(definition.links, socketFolder);
+    const link = (await this.#lay(definition.links, socketFolder)) as LinksOf<N, L>;
     const host: MachineHost = {
       accelerator: this.#accelerator.accelerator,
       clock,
@@ -167,21 +180,20 @@ export class LabHost implements LabRemains {
     if (this.#isDown) throw new Error("the lab was taken down while it came up");
   }
 
-  async #lay<L extends string>(
-    links: Readonly<Record<L, readonly string[]>>,
-    socketFolder: string,
-  ): Promise<Readonly<Record<L, Link>>> {
-    const laid: [string, Link][] = [];
-    for (const [name, portNames] of Object.entries<readonly string[]>(links)) {
+  async #lay(links: Readonly<Record<string, LinkDefinition>>, socketFolder: string): Promise<Record<string, Link>> {
+    const laid: Record<string, Link> = {};
+    for (const [name, plan] of Object.entries(links)) {
+      const { ports: portNames, impairment } = linkPlan(plan);
       const ports = portNames.map((port) => this.#scope.own(port, new QemuPort(port)));
       for (const port of ports) await port.listen(join(socketFolder, port.name));
       const path = join(this.#place.runFolder, `${name}.pcapng`);
       const capture = this.#scope.own(`capture of ${name}`, new CaptureFile(path, portNames, this.#place.clock));
-      const link = new Link(name, ports, capture);
+      const link = this.#scope.own(`link ${name}`, new Link(name, ports, capture, this.#place.clock));
+      link.impair(impairment);
       this.#links.push(link);
-      laid.push([name, link]);
+      laid[name] = link;
     }
-    return Object.fromEntries(laid) as Record<L, Link>;
+    return laid;
   }
 }
 

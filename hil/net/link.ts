@@ -1,21 +1,57 @@
-/** One Ethernet segment: a cable between two ports, a learning switch between more. Every frame is recorded where it enters. */
+/**
+ * One Ethernet segment: a cable between two ports, a learning switch between more. The walk of a frame:
+ *
+ * 1. its port hands it over; the cut cable loses it,
+ * 2. traps look at it, in the order in which they were set, until one drops it,
+ * 3. the lane of its sender delays, loses or harms it, as long as the link is impaired,
+ * 4. it is recorded as it was sent, with a comment that says what was done to it,
+ * 5. when it is due, the ports of its receivers take it.
+ */
+import type { LabClock } from "../clock.ts";
 import type { CaptureFile } from "./capture-file.ts";
+import { ControlWatch } from "./control-watch.ts";
+import { DelayLine } from "./delay-line.ts";
+import { dissect } from "./dissect.ts";
+import { type Fault, type FaultKind, type Impairment, Lane, type Passage } from "./impairment.ts";
 import type { Port } from "./port.ts";
+import type { Query } from "./query.ts";
+import { type Action, type Copy, type Occurrence, Trap } from "./trap.ts";
 
-export class Link {
+interface Side {
+  readonly index: number;
+  readonly port: Port;
+  readonly node: string;
+  readonly lane: Lane;
+}
+
+/** `Node` are the names that `from` and directions may use. */
+export class Link<Node extends string = string> {
   readonly name: string;
   readonly capture: CaptureFile;
-  readonly #ports: readonly Port[];
+  readonly #sides: readonly Side[];
+  readonly #clock: LabClock;
+  readonly #onTheWay: DelayLine;
+  readonly #control = new ControlWatch();
+  readonly #faults = new Map<FaultKind, number>();
   /** Where each sender's MAC address was last seen. */
   readonly #learned = new Map<string, Port>();
+  #traps: Trap[] = [];
+  #isCut = false;
   #dropped = 0;
 
-  /** The capture's sides are these ports, in this order. */
-  constructor(name: string, ports: readonly Port[], capture: CaptureFile) {
+  /** The capture's sides are these ports, in this order; a port's node is its name up to the first dot. */
+  constructor(name: string, ports: readonly Port[], capture: CaptureFile, clock: LabClock) {
     this.name = name;
     this.capture = capture;
-    this.#ports = ports;
-    for (const [side, port] of ports.entries()) port.onFrame((frame) => this.#carry(side, port, frame));
+    this.#clock = clock;
+    this.#onTheWay = new DelayLine(clock);
+    this.#sides = ports.map((port, index) => ({
+      index,
+      port,
+      node: port.name.replace(/\..*/, ""),
+      lane: new Lane(index),
+    }));
+    for (const side of this.#sides) side.port.onFrame((frame) => this.#carry(side, frame));
   }
 
   /** Frames that no port took because its node did not keep up. */
@@ -23,17 +59,98 @@ export class Link {
     return this.#dropped;
   }
 
-  #carry(side: number, from: Port, frame: Buffer): void {
+  /** How often each fault was injected since the lab came up. */
+  get faults(): ReadonlyMap<FaultKind, number> {
+    return this.#faults;
+  }
+
+  /**
+   * Makes the line bad, or with `undefined` good again, for all frames or for those that one node sends. Each direction
+   * counts its frames from here on: the same seed gives the n-th of them the same fate.
+   */
+  impair(impairment: Impairment | undefined, sentBy?: Node): void {
+    if (sentBy !== undefined) this.#rejectStranger(sentBy);
+    for (const { node, lane } of this.#sides) if (sentBy === undefined || node === sentBy) lane.impair(impairment);
+  }
+
+  /** Loses every frame, those on their way too, until `restore`. The machines' network cards do not notice: their carrier stays. */
+  cut(): void {
+    this.#isCut = true;
+  }
+  restore(): void {
+    this.#isCut = false;
+  }
+
+  /** `link.trap(drop, nth(1), lcp.code("configure-ack"), from("mobile"))`: a frame must match all queries. */
+  trap(action: Action, occurrence: Occurrence, ...queries: readonly [Query<Node>, ...Query<Node>[]]): Trap {
+    for (const name of queries.flatMap((query) => query.nodes)) this.#rejectStranger(name);
+    const trap = new Trap(action, occurrence, queries, this.#clock);
+    this.#traps.push(trap);
+    return trap;
+  }
+
+  /** Takes away every trap and impairment, and mends the cut. What is on its way arrives. */
+  heal(): void {
+    for (const trap of this.#traps) trap.remove();
+    this.#traps = [];
+    this.impair(undefined);
+    this.restore();
+  }
+
+  /** What is on its way is lost. */
+  close(): void {
+    this.#onTheWay.close();
+  }
+
+  #carry(from: Side, frame: Buffer): void {
     if (frame.length < 14) return; // no Ethernet header
-    const refused = this.#receivers(from, frame).filter((port) => !port.send(frame));
-    this.#dropped += refused.length;
-    const comment =
-      refused.length === 0 ? undefined : `dropped: ${refused.map((port) => port.name).join(", ")} is full`;
-    this.capture.record(side, frame, comment);
+    const receivers = this.#receivers(from.port, frame);
+    const { passages, faults } = this.#isCut ? LOST_ON_CUT : this.#pass(from, frame);
+    const notes = faults.map(({ note }) => note);
+    for (const { kind } of faults) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1);
+    for (const passage of passages) {
+      this.#onTheWay.add(passage.dueNs, () => {
+        const full = this.#isCut ? [] : receivers.filter((port) => !port.send(passage.frame));
+        this.#dropped += full.length;
+        // Of a frame that was delayed this comes too late for the capture, and counts all the same.
+        if (full.length > 0) notes.push(`dropped: ${full.map((port) => port.name).join(", ")} is full`);
+      });
+    }
+    this.capture.record(from.index, frame, notes.length === 0 ? undefined : notes.join("; "));
+  }
+
+  #pass(from: Side, frame: Buffer): { readonly passages: readonly Passage[]; readonly faults: readonly Fault[] } {
+    const nowNs = this.#clock.nowNs();
+    const faults: Fault[] = [];
+    const passages: Passage[] = [];
+    for (const copy of this.#throughTraps(from, frame, faults)) {
+      const passed = from.lane.pass(copy.frame, nowNs);
+      faults.push(...passed.faults);
+      const heldNs = BigInt(Math.round(copy.heldMs * 1e6));
+      passages.push(...passed.passages.map((each) => ({ ...each, dueNs: each.dueNs + heldNs })));
+    }
+    return { passages, faults };
+  }
+
+  #throughTraps(from: Side, frame: Buffer, faults: Fault[]): readonly Copy[] {
+    const dissection = dissect(frame);
+    const messages = this.#control.see(dissection.tcp);
+    let copies: readonly Copy[] = [{ frame, heldMs: 0 }];
+    if (this.#traps.length === 0) return copies;
+    const sighting = { ...dissection, node: from.node, messages };
+    for (const trap of this.#traps) {
+      const [copy] = copies;
+      if (copy === undefined) break;
+      const lets = trap.spring(sighting, copy.frame, this.capture.frames + 1);
+      if (lets === undefined) continue;
+      faults.push({ kind: "trapped", note: `trap: ${trap.says}` });
+      copies = copies.flatMap(({ heldMs }) => lets.map((each) => ({ ...each, heldMs: heldMs + each.heldMs })));
+    }
+    return copies;
   }
 
   #receivers(from: Port, frame: Buffer): readonly Port[] {
-    const others = this.#ports.filter((port) => port !== from);
+    const others = this.#sides.map(({ port }) => port).filter((port) => port !== from);
     if (others.length === 1) return others;
     this.#learned.set(frame.toString("hex", 6, 12), from);
     const toGroup = (frame.readUInt8(0) & 1) === 1;
@@ -41,4 +158,11 @@ export class Link {
     if (known === undefined) return others;
     return known === from ? [] : [known];
   }
+
+  #rejectStranger(name: string): void {
+    const nodes = this.#sides.map(({ node }) => node);
+    if (!nodes.includes(name)) throw new Error(`${name} is not on link ${this.name}; there are ${nodes.join(", ")}`);
+  }
 }
+
+const LOST_ON_CUT = { passages: [], faults: [{ kind: "cut", note: "lost: the link is cut" }] } as const;

@@ -2,7 +2,7 @@
 import { createServer, type Socket } from "node:net";
 import { emitStreamFrame, StreamSplitter } from "./framing.ts";
 
-/** One end of a link. Impairments and traps are ports around ports: they take frames, and pass on what they like, when they like. */
+/** One end of a link. Impairments and traps are the link's: only there can a frame's comment say what became of it. */
 export interface Port {
   /** `node.nic`, as in the lab's definition. */
   readonly name: string;

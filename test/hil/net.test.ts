@@ -63,8 +63,9 @@ function frame(to: string, from: string, payload: string): Buffer {
 
 function linkOf(names: readonly string[]) {
   const ports = names.map((name) => new MemoryPort(name));
-  const capture = new CaptureFile(join(folder, `${names.join("-")}.pcapng`), names, new ManualClock());
-  return { ports, link: new Link("wan", ports, capture), capture };
+  const clock = new ManualClock();
+  const capture = new CaptureFile(join(folder, `${names.join("-")}.pcapng`), names, clock);
+  return { ports, link: new Link("wan", ports, capture, clock), capture };
 }
 
 test("a link of two ports is a cable: everything arrives at the other side, nothing comes back", () => {
