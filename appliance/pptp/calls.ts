@@ -92,6 +92,10 @@ export class Calls {
   get count(): number {
     return this.#calls.size;
   }
+  /** Nothing but calls of ours that wait for their Call-Disconnect-Notify. */
+  get isClearing(): boolean {
+    return this.#calls.size > 0 && [...this.#calls.values()].every(({ at }) => at === "wait-disconnect");
+  }
   get deadline(): Millis | undefined {
     const waiting = [...this.#calls.values()].flatMap((call) => (call.at === "established" ? [] : [call.until]));
     return waiting.length === 0 ? undefined : Millis(Math.min(...waiting));

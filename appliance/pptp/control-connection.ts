@@ -97,6 +97,8 @@ export class ControlConnection {
   #heard: Millis;
   #echo: { readonly identifier: number; readonly until: Millis } | undefined;
   #echoIdentifier = 0;
+  /** Windows stops the connection when no call is left ([MS-PTPT] 3.3.4.2), that is after the last Call-Disconnect-Notify. */
+  #stopsAfterCalls = false;
   #out: ControlOutput[] = [];
 
   constructor(role: "pac" | "pns", now: Millis, profile = CULVERT, times = DEFAULT_CONTROL_TIMES) {
@@ -107,7 +109,9 @@ export class ControlConnection {
     this.#heard = now;
     this.#calls = new Calls(profile, times.callReplyMs, times.goodbyeMs, (output) => {
       this.#out.push(output);
-      if (output.type === "call-ended" && this.#calls.count === 0) this.#startIdling(this.#now);
+      if (output.type !== "call-ended" || this.#calls.count > 0) return;
+      this.#startIdling(this.#now);
+      if (this.#stopsAfterCalls) this.#stop(this.#now);
     });
     this.#state = { at: role === "pac" ? "wait-start" : "wait-start-reply", until: Millis(now + times.startMs) };
   }
@@ -249,6 +253,8 @@ export class ControlConnection {
   }
 
   #stop(now: Millis): void {
+    this.#stopsAfterCalls = this.#state.at === "established" && this.#calls.isClearing;
+    if (this.#stopsAfterCalls) return;
     this.#calls.clearAll();
     if (this.#state.at !== "established") {
       this.#close("stopped", "control connection given up");
@@ -288,6 +294,7 @@ export class ControlConnection {
   }
 
   #close(why: ControlClose, text: string): void {
+    this.#stopsAfterCalls = false;
     this.#calls.dropAll();
     this.#state = { at: "closed", until: this.#state.until };
     this.#out.push({ type: "close", why, text });

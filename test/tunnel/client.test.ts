@@ -2,88 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Millis } from "../../appliance/ports.ts";
-import { CallIds } from "../../appliance/pptp/call-id.ts";
-import { CULVERT_CLIENT } from "../../appliance/pptp/quirks.ts";
-import { PptpClient } from "../../appliance/tunnel/client.ts";
-import { ConnectionId, type Effect } from "../../appliance/tunnel/effect.ts";
+import { ConnectionId } from "../../appliance/tunnel/effect.ts";
 import type { ClientSettings, ServerSettings } from "../../appliance/tunnel/settings.ts";
-import { DEFAULT_REDIAL } from "../../appliance/tunnel/virtual-interface.ts";
-import { type ControlMessage, emitControlMessage, parseControlMessage } from "../../appliance/wire/control-message.ts";
+import { emitControlMessage } from "../../appliance/wire/control-message.ts";
 import { Host, World } from "../netsim/world.ts";
 import { WINDOWS_CONTROL } from "../support/codecs.ts";
+import { CLIENT, Dialer, SERVER, CLIENT_SETTINGS as SETTINGS } from "../support/dialer.ts";
 import { ip } from "../support/link-end.ts";
 import { ALICE, SERVER_SETTINGS } from "../support/scripted-caller.ts";
-import { SeededRandom } from "../support/seeded-random.ts";
-
-const SERVER = ip("203.0.113.1");
-const CLIENT = ip("198.51.100.7");
-const SETTINGS: ClientSettings = {
-  name: "office",
-  server: SERVER,
-  user: "alice",
-  password: "s3cret",
-  newPassword: undefined,
-  authentication: ["mschap-v2"],
-  encryption: SERVER_SETTINGS.encryption,
-  mtu: 1400,
-  routes: [],
-  dial: { mode: "manual", idleMs: undefined, ...DEFAULT_REDIAL },
-  profile: CULVERT_CLIENT,
-};
-
-/** A client whose server is the test. Its Call ID is the one of Windows 7's capture, so that RRAS's reply fits. */
-class Dialer {
-  readonly client: PptpClient;
-  readonly effects: Effect[] = [];
-  now = 0;
-  #connections = 0;
-
-  constructor(settings: Partial<ClientSettings> = {}) {
-    const callIds = new CallIds({ bytes: () => Buffer.from("9d49", "hex") });
-    const allocate = () => ConnectionId(++this.#connections);
-    this.client = new PptpClient(1, { ...SETTINGS, ...settings }, new SeededRandom(1), callIds, allocate);
-  }
-  take(effects: readonly Effect[]): this {
-    this.effects.push(...effects);
-    return this;
-  }
-  dial(): this {
-    return this.take(this.client.dial(Millis(this.now)));
-  }
-  /** TCP to the server is up. */
-  connected(): this {
-    return this.dial().take(this.client.connected(ConnectionId(this.#connections), CLIENT, Millis(this.now)));
-  }
-  receive(...messages: readonly Buffer[]): this {
-    for (const bytes of messages) this.take(this.client.received(bytes, Millis(this.now)));
-    return this;
-  }
-  /** The call is established. */
-  called(): this {
-    return this.connected().receive(WINDOWS_CONTROL.startReply, WINDOWS_CONTROL.callReply);
-  }
-  advance(milliseconds: number): this {
-    const until = this.now + milliseconds;
-    for (let turn = 0; turn < 1000; turn++) {
-      const { deadline } = this.client;
-      if (deadline === undefined || deadline > until) break;
-      this.now = Math.max(this.now, deadline);
-      this.take(this.client.tick(Millis(this.now)));
-    }
-    this.now = until;
-    return this;
-  }
-  get controls(): ControlMessage[] {
-    return this.effects.flatMap((effect) => {
-      if (effect.type !== "send-control") return [];
-      const message = parseControlMessage(effect.bytes);
-      return message.ok ? [message.value] : assert.fail();
-    });
-  }
-  count(type: Effect["type"]): number {
-    return this.effects.filter((effect) => effect.type === type).length;
-  }
-}
 
 // --- before there is a call ------------------------------------------------------------------------------------------
 
