@@ -59,7 +59,7 @@ export class Link<Node extends string = string> {
     return this.#dropped;
   }
 
-  /** How often each fault was injected since the lab came up. */
+  /** How often each fault was injected since the lab came up; traps that let frames pass count too. */
   get faults(): ReadonlyMap<FaultKind, number> {
     return this.#faults;
   }

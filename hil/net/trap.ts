@@ -15,6 +15,8 @@ export interface Action {
   act(frame: Buffer): readonly Copy[];
 }
 
+/** Only watches: the hit is the point. */
+export const pass: Action = { says: "pass", act: (frame) => [{ frame, heldMs: 0 }] };
 export const drop: Action = { says: "drop", act: () => [] };
 export const duplicate: Action = {
   says: "duplicate",

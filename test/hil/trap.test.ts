@@ -8,7 +8,7 @@ import { defineLab, type LabOf, type NodeDefinition } from "../../hil/lab.ts";
 import { ControlWatch } from "../../hil/net/control-watch.ts";
 import { dissect, repairChecksums } from "../../hil/net/dissect.ts";
 import { ccp, chap, from, gre, ipcp, lcp, ppp, pptp, type Query } from "../../hil/net/query.ts";
-import { drop, duplicate, edit, every, first, hold, nth, TrapError } from "../../hil/net/trap.ts";
+import { drop, duplicate, edit, every, first, hold, nth, pass, TrapError } from "../../hil/net/trap.ts";
 import {
   controlBytes,
   ECHO_REQUEST,
@@ -102,6 +102,15 @@ test("duplicate lets a frame arrive twice", () => {
   bench.link.trap(duplicate, nth(1), gre.sequence(1));
   for (const sequence of [1, 2]) bench.mobile.transmit(lcpAck(sequence));
   assert.deepEqual(sequences(bench), [1, 1, 2]);
+});
+
+test("pass leaves frames alone and is hit all the same", () => {
+  const bench = linkBench();
+  const trap = bench.link.trap(pass, nth(2), lcp.code("configure-ack"));
+  for (const sequence of [1, 2]) bench.mobile.transmit(lcpAck(sequence));
+  assert.deepEqual(sequences(bench), [1, 2]);
+  assert.deepEqual(bench.device.got[1]?.frame, lcpAck(2));
+  assert.equal(trap.hits.length, 1);
 });
 
 test("edit changes what arrives, with checksums that hold, and leaves the sender's frame as it was", () => {
