@@ -108,7 +108,7 @@ export class NetworkPhase {
     this.#out = [];
     const input: NegotiationInput = { type: "packet", packet };
     if (protocol === Protocol.ipcp) this.#runIpcp(input, now);
-    else if (protocol === Protocol.ccp && this.#ccp !== undefined) this.#runCcp(input, now);
+    else if (protocol === Protocol.ccp && this.#ccp !== undefined) this.#receiveCcp(packet, now);
     else if (protocol === Protocol.ipv6cp && this.#ipv6cp !== undefined) this.#runIpv6cp(input, now);
     else return undefined;
     return this.#out;
@@ -146,6 +146,12 @@ export class NetworkPhase {
       if (output.type === "send") this.#send(Protocol.ipv6cp, output.packet);
       if (output.type === "this-layer-up") this.#maybeIpv6Up();
     }
+  }
+
+  #receiveCcp(packet: CpPacket, now: Millis): void {
+    this.#runCcp({ type: "packet", packet }, now);
+    // RFC 1661 §4.1 stays in Req-Sent and would ask on for half a minute, while Windows has made up its mind.
+    if (packet.code === CpCode.terminateRequest && !this.#encrypted) this.#ccpFinished();
   }
 
   #runCcp(input: NegotiationInput, now: Millis): void {

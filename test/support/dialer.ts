@@ -98,6 +98,8 @@ export class Dialer {
 /** Client and server, every message between them in order: `C tcp set-link-info`, `S gre ff03c021…`, `C FIN`. */
 export class Line {
   readonly transcript: string[] = [];
+  /** Words that get lost on the way. */
+  loses: (said: string) => boolean = () => false;
   readonly dialer: Dialer;
   readonly desk: Desk;
   readonly caller: Caller;
@@ -133,14 +135,15 @@ export class Line {
     return assert.fail("the two never stop talking");
   }
   #carry(from: "C" | "S", effect: Effect): void {
-    if (effect.type === "close-control") this.transcript.push(`${from} FIN`);
+    const said = inWords(effect);
+    if (said === undefined) return;
+    this.transcript.push(`${from} ${said}`);
+    if (this.loses(`${from} ${said}`)) return;
     if (effect.type === "send-control") {
-      this.transcript.push(`${from} tcp ${parsed(effect.bytes).type}`);
       if (from === "C") this.caller.control(effect.bytes);
       else this.dialer.receive(effect.bytes);
     }
     if (effect.type === "send-frame") {
-      this.transcript.push(`${from} gre ${onTheWire(effect)}`);
       const { protocol, payload } = effect;
       if (from === "S") this.dialer.frame(protocol, payload);
       else if (this.caller.callId !== undefined)
@@ -149,6 +152,12 @@ export class Line {
         );
     }
   }
+}
+
+function inWords(effect: Effect): string | undefined {
+  if (effect.type === "close-control") return "FIN";
+  if (effect.type === "send-control") return `tcp ${parsed(effect.bytes).type}`;
+  return effect.type === "send-frame" ? `gre ${onTheWire(effect)}` : undefined;
 }
 
 function parsed(bytes: Buffer): ControlMessage {

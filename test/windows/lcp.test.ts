@@ -261,7 +261,7 @@ test("windows.md §4 Identification: taken in silence before and after LCP opens
 
 test("windows.md §4 Identification: the Windows 7 profile's three, after LCP opened; a Code-Reject for it is survived", () => {
   const line = new Line({ profile: WINDOWS_7 }).connect();
-  const texts = line.transcript.filter((said) => said.startsWith("C gre c0210c")).map((said) => hex(said.slice(22)));
+  const texts = line.transcript.filter((said) => said.startsWith("C gre c0210c")).map((said) => hex(said.slice(26)));
   assert.deepEqual(
     texts.slice(0, 2).map((text) => text.toString()),
     ["MSRASV5.20", "MSRAS-0-WIN-2RRBUS7N9GE"],
