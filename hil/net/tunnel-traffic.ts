@@ -50,20 +50,32 @@ export function inspectTunnel(capture: Capture, secrets: readonly string[], befo
   return { encrypted, control, clear };
 }
 
+export interface PacketOrder {
+  /** Packets that left behind a younger one. */
+  readonly overtaken: number;
+  /** Sequence numbers between the first and the last that never left. */
+  readonly missing: number;
+}
+
 /**
- * How many GRE data packets of one sender left behind a younger one: its sequence numbers tell. `side` is the sender's
- * place in the link; all packets behind the first `before` frames must belong to one call.
+ * The order in which one sender's GRE data packets left, by their sequence numbers. `side` is the sender's place in the
+ * link; all packets behind the first `before` frames must belong to one call.
  */
-export function countOvertaken(capture: Capture, side: number, before = 0): number {
+export function inspectOrder(capture: Capture, side: number, before = 0): PacketOrder {
+  const sequences = capture.packets
+    .slice(before)
+    .map(({ interfaceIndex, bytes }) => (interfaceIndex === side ? grePacket(bytes)?.sequence : undefined))
+    .filter((sequence) => sequence !== undefined);
+  let oldest = Number.POSITIVE_INFINITY;
+  let newest = Number.NEGATIVE_INFINITY;
   let overtaken = 0;
-  let newest: number | undefined;
-  for (const { interfaceIndex, bytes } of capture.packets.slice(before)) {
-    const sequence = interfaceIndex === side ? grePacket(bytes)?.sequence : undefined;
-    if (sequence === undefined) continue;
-    if (newest !== undefined && sequence < newest) overtaken++;
-    else newest = sequence;
+  for (const sequence of sequences) {
+    if (sequence < newest) overtaken++;
+    oldest = Math.min(oldest, sequence);
+    newest = Math.max(newest, sequence);
   }
-  return overtaken;
+  const span = sequences.length === 0 ? 0 : newest - oldest + 1;
+  return { overtaken, missing: span - new Set(sequences).size };
 }
 
 function pppFrame(bytes: Buffer): { protocol: number; payload: Buffer } | undefined {

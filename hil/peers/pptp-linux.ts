@@ -19,7 +19,7 @@ import { fetchFile, offerFile, ping } from "./traffic.ts";
 
 /** pptp(8) `--test-type`: how the packets that it sends leave in a wrong order, at every `every`-th packet. */
 export interface Disorder {
-  /** 1: two change places. 2: ten are held back, then sent in order. 3: ten are held back, then sent in reverse. */
+  /** 1: two change places. 2: ten are held back, then sent in order. 3: ten are held back, then sent in reverse, and one more never leaves. */
   readonly type: 1 | 2 | 3;
   readonly every: number;
 }

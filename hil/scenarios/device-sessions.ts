@@ -17,6 +17,8 @@ export interface DeviceSession {
   readonly agreed: Agreement | undefined;
   /** Received packets that were dropped, as the device counts them: `3 lost, 1 late or duplicate`. */
   readonly dropped: string | undefined;
+  /** Of these, the packets that it gave up waiting for. */
+  readonly lost: number;
 }
 
 /** Interfaces that are there without any tunnel. */
@@ -75,15 +77,11 @@ export async function noCallOnDevice(console: DeviceConsole, step: Step): Promis
 export function parseSessions(shown: string): DeviceSession[] {
   return tableRows(shown)
     .filter(({ cells: [id = ""] }) => /^\d+$/.test(id))
-    .map(({ cells: [id = "", role = "", name = "", , address = "", state = ""], details }) => ({
-      id,
-      role,
-      name,
-      address,
-      state,
-      agreed: parseAgreed(details),
-      dropped: /dropped: (.*)$/.exec(details)?.[1],
-    }));
+    .map(({ cells: [id = "", role = "", name = "", , address = "", state = ""], details }) => {
+      const dropped = /dropped: (.*)$/.exec(details)?.[1];
+      const lost = Number(/(\d+) lost/.exec(dropped ?? "")?.[1] ?? 0);
+      return { id, role, name, address, state, agreed: parseAgreed(details), dropped, lost };
+    });
 }
 
 /** `pptp0, mschap-v2, encryption MPPE-128 stateless, up 0:00:07`; `MPPE-… in / MPPE-… out` where the directions differ. */

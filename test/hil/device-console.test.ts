@@ -91,7 +91,7 @@ test("sessions: rows with their details, and none at all", () => {
 3     server  alice  203.0.113.50  192.168.1.200  connected
     pptp0, mschap-v2, encryption MPPE-128 stateless, up 0:01:02
     in 10 packets 1 kB, out 9 packets 1 kB
-    dropped: 3 lost, 1 late or duplicate
+    dropped: 1 not encrypted, 13 lost, 1 late or duplicate
 12    server  -      203.0.113.51  -              connecting
     last completed stage: lcp-opened
 1001  client  head   203.0.113.52  10.99.0.1      connected
@@ -99,18 +99,20 @@ test("sessions: rows with their details, and none at all", () => {
     pptp1, mschap-v2, encryption MPPE-128 stateful in / MPPE-128 stateless out,
     up 0:00:07
     in 0 packets 0 B, out 0 packets 0 B`;
-  const none = { agreed: undefined, dropped: undefined };
+  const none = { agreed: undefined, dropped: undefined, lost: 0 };
   assert.deepEqual(parseSessions(shown), [
     {
       ...{ id: "3", role: "server", name: "alice", address: "192.168.1.200", state: "connected" },
       agreed: { authentication: "mschap-v2", receives: "MPPE-128 stateless", sends: "MPPE-128 stateless" },
-      dropped: "3 lost, 1 late or duplicate",
+      dropped: "1 not encrypted, 13 lost, 1 late or duplicate",
+      lost: 13,
     },
     { ...none, id: "12", role: "server", name: "-", address: "-", state: "connecting" },
     {
       ...{ id: "1001", role: "client", name: "head", address: "10.99.0.1", state: "connected" },
       agreed: { authentication: "mschap-v2", receives: "MPPE-128 stateful", sends: "MPPE-128 stateless" },
       dropped: undefined,
+      lost: 0,
     },
   ]);
   assert.deepEqual(parseSessions("No sessions."), []);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emitGre } from "../../appliance/wire/gre.ts";
 import type { Capture } from "../../appliance/wire/pcapng.ts";
-import { countOvertaken, inspectTunnel } from "../../hil/net/tunnel-traffic.ts";
+import { inspectOrder, inspectTunnel } from "../../hil/net/tunnel-traffic.ts";
 
 /** Ethernet and IPv4 headers before a GRE packet; `fragment` is the IPv4 fragment offset. */
 function onWire(payload: Buffer, fragment = 0): Buffer {
@@ -78,15 +78,24 @@ test("frames of earlier calls are left out, and the others keep their numbers", 
   );
 });
 
-test("overtaken packets: those of one side that come behind a younger one", () => {
+test("order: the packets of one side that come behind a younger one, and those that never come", () => {
   const gre = (sequence: number) => onWire(emitGre({ callId: 1, sequence, ack: undefined, payload: Buffer.alloc(4) }));
   const ack = onWire(emitGre({ callId: 1, sequence: undefined, ack: 9, payload: Buffer.alloc(0) }));
-  const count = (order: readonly number[], before = 0) => countOvertaken(captureOf(order.map(gre)), 0, before);
-  assert.equal(count([0, 1, 2, 3]), 0);
-  assert.equal(count([0, 2, 1, 3]), 1);
-  assert.equal(count([3, 2, 1, 0, 4]), 3);
-  assert.equal(count([9, 0, 1, 2], 1), 0, "an earlier call's packets count for nothing");
-  assert.equal(countOvertaken(captureOf([gre(5), ack, gre(4), gre(6)]), 0), 1, "acknowledgements have no order");
+  const order = (sequences: readonly number[], before = 0) => {
+    const { overtaken, missing } = inspectOrder(captureOf(sequences.map(gre)), 0, before);
+    return [overtaken, missing];
+  };
+  assert.deepEqual(order([]), [0, 0]);
+  assert.deepEqual(order([1, 2, 3]), [0, 0]);
+  assert.deepEqual(order([0, 2, 1, 3]), [1, 0]);
+  assert.deepEqual(order([0, 5, 4, 3, 2]), [3, 1]);
+  assert.deepEqual(order([7, 7, 9]), [0, 1], "a packet sent twice stands for no other");
+  assert.deepEqual(order([9, 0, 1, 2], 1), [0, 0], "an earlier call's packets count for nothing");
+  assert.equal(
+    inspectOrder(captureOf([gre(5), ack, gre(4), gre(6)]), 0).overtaken,
+    1,
+    "acknowledgements have no order",
+  );
   const alternating = captureOf([gre(5), gre(1), gre(6), gre(2)], (index) => index % 2);
-  assert.equal(countOvertaken(alternating, 0), 0, "each side counts alone");
+  assert.deepEqual(inspectOrder(alternating, 0), { overtaken: 0, missing: 0 }, "each side counts alone");
 });
