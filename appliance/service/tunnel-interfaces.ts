@@ -27,7 +27,7 @@ export class TunnelInterfaces {
   readonly #log: Log;
   readonly #events: TunnelInterfaceEvents;
   readonly #sessions = new Map<LocalCallId, Interface>();
-  readonly #placeholders = new Map<string, Interface>();
+  readonly #placeholders = new Map<string, Interface & { readonly number: number }>();
   /** How many sessions lean on the host route to a server. */
   readonly #hostRoutes = new Map<Ipv4, number>();
 
@@ -63,14 +63,14 @@ export class TunnelInterfaces {
   /** Opens the interface on which a first packet dials `client`; its routes point there until the session's take over. */
   wait(client: string, routes: readonly Ipv4Prefix[], mtu: number): void {
     if (this.#placeholders.has(client)) return;
-    const number = this.#placeholders.size + 1;
+    const number = this.#freeNumber();
     const ends = { local: Ipv4(PLACEHOLDER_LOCAL + number), remote: Ipv4(PLACEHOLDER_REMOTE + number), mtu };
     this.#attempt(() => {
       const tun: Tun = this.#net.openTun({ name: this.#freeName(), ...ends }, () => {
         tun.receive(() => {}); // the packet that dials is lost, as on any wire: who sent it sends it again
         this.#events.demand(client);
       });
-      this.#placeholders.set(client, { tun, routes });
+      this.#placeholders.set(client, { tun, routes, number });
       this.#addRoutes(tun.name, routes);
     });
   }
@@ -122,6 +122,12 @@ export class TunnelInterfaces {
     } catch (error) {
       this.#log.write("error", "pptp", error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** Two clients that wait have two addresses, whoever waited before them. */
+  #freeNumber(): number {
+    const taken = new Set([...this.#placeholders.values()].map(({ number }) => number));
+    for (let n = 1; ; n++) if (!taken.has(n)) return n;
   }
 
   #freeName(): string {
