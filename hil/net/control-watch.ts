@@ -24,7 +24,7 @@ export class ControlWatch {
     if (isSyn) this.#flows.delete(name);
     let flow = this.#flows.get(name);
     if (flow === undefined) {
-      flow = new Flow((sequence + (isSyn ? 1 : 0)) >>> 0);
+      flow = new Flow(sequence);
       this.#flows.set(name, flow);
       const [oldest] = this.#flows.keys();
       if (this.#flows.size > FLOWS_KEPT && oldest !== undefined) this.#flows.delete(oldest);

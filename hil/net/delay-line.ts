@@ -11,6 +11,7 @@ export class DelayLine {
   /** By time, and those of one instant as they came. */
   #waiting: Due[] = [];
   #cancel: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(clock: LabClock) {
     this.#clock = clock;
@@ -18,21 +19,22 @@ export class DelayLine {
 
   /** Runs `run` at `atNs`: before this returns when that is not in the future, but never before what is due earlier. */
   add(atNs: bigint, run: () => void): void {
+    if (this.#isClosed) return;
     this.#runDue(); // a timer may be late
-    if (atNs <= this.#clock.nowNs() && this.#waiting.length === 0) {
+    if (atNs <= this.#clock.nowNs()) {
       run();
       return;
     }
     // Almost everything comes last, so the search from the end is short.
     const behind = this.#waiting.findLastIndex((each) => each.atNs <= atNs);
     this.#waiting.splice(behind + 1, 0, { atNs, run });
-    this.#runDue();
+    this.#arm();
   }
 
-  /** Nothing that waits happens any more. */
+  /** Nothing happens any more, neither what waits nor what is added. */
   close(): void {
+    this.#isClosed = true;
     this.#cancel?.();
-    this.#cancel = undefined;
     this.#waiting = [];
   }
 
@@ -42,6 +44,10 @@ export class DelayLine {
       this.#waiting.shift();
       first.run();
     }
+    this.#arm();
+  }
+
+  #arm(): void {
     this.#cancel?.();
     const next = this.#waiting[0];
     this.#cancel = next && this.#clock.after(elapsedMs(this.#clock.nowNs(), next.atNs), () => this.#runDue());

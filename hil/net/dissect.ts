@@ -38,7 +38,7 @@ export function dissect(frame: Buffer): Dissection {
   if (ip.protocol === PROTOCOL_TCP) return { ...NOTHING, tcp: tcpOf(frame, ip) };
   if (ip.protocol !== PROTOCOL_GRE) return NOTHING;
   const gre = ifParsed(parseGre(frame.subarray(ip.payloadAt, ip.end)));
-  const ppp = gre === undefined || gre.payload.length === 0 ? undefined : ifParsed(parsePppFrame(gre.payload));
+  const ppp = gre === undefined ? undefined : ifParsed(parsePppFrame(gre.payload));
   const isControl = ppp !== undefined && ppp.protocol >= FIRST_CONTROL_PROTOCOL;
   return { tcp: undefined, gre, ppp, cp: isControl ? ifParsed(parseCpPacket(ppp.payload)) : undefined };
 }

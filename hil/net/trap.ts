@@ -112,9 +112,6 @@ export class Trap {
   get hits(): readonly Hit[] {
     return this.#hits;
   }
-  get isRemoved(): boolean {
-    return this.#isRemoved;
-  }
 
   /** What becomes of a frame, or undefined when it is none of this trap's. `number` is its place in the capture. */
   spring(sighting: Sighting, frame: Buffer, number: number): readonly Copy[] | undefined {

@@ -50,6 +50,7 @@ test("the same seed gives the n-th frame the same fate, whatever came before and
   const impairment: Impairment = { loss: 0.2, duplicate: 0.2, seed: 7 };
   const once = sendThrough(impairment, 200).device.numbers;
   const again = linkBench();
+  again.link.impair({ delayMs: 1 });
   send(again, 50);
   again.link.impair({ ...impairment, delayMs: 40 });
   const before = again.device.got.length;
@@ -168,6 +169,7 @@ test("a closed link delivers nothing more", () => {
   bench.link.impair({ delayMs: 100 });
   bench.mobile.transmit(numberedFrame(0));
   bench.link.close();
+  bench.mobile.transmit(numberedFrame(1));
   settle(bench);
   assert.deepEqual(bench.device.numbers, []);
 });

@@ -187,9 +187,28 @@ test("a control connection that is joined late, or that speaks nonsense for a wh
   assert.equal(see(5_000, controlBytes(ECHO_REQUEST)).length, 1);
   assert.equal(see(5_016, Buffer.from("GET / HTTP/1.1\r\n")).length, 0);
   assert.equal(see(5_032, controlBytes(ECHO_REQUEST)).length, 1);
-  assert.equal(see(9_000, controlBytes(ECHO_REQUEST)).length, 1, "after a gap");
+  assert.equal(see(5_050, controlBytes(ECHO_REQUEST)).length, 1, "after a gap of two bytes");
+  see(5_066, controlBytes(SET_LINK_INFO).subarray(0, 20));
+  assert.equal(see(5_090, controlBytes(ECHO_REQUEST)).length, 1, "a gap ends the message that had begun");
   const elsewhere = tcpFrame(1, controlBytes(ECHO_REQUEST), { port: 80 });
   assert.equal(watch.see(dissect(elsewhere).tcp).length, 0);
+});
+
+test("an old segment that is sent again does not disturb a message that has begun", () => {
+  const watch = new ControlWatch();
+  const see = (sequence: number, payload: Buffer) => watch.see(dissect(tcpFrame(sequence, payload)).tcp);
+  const [echo, info] = [controlBytes(ECHO_REQUEST), controlBytes(SET_LINK_INFO)];
+  see(1_000, echo);
+  see(1_016, info.subarray(0, 10));
+  assert.equal(see(1_000, echo).length, 1);
+  assert.equal(see(1_026, info.subarray(10)).length, 1);
+});
+
+test("a new connection between the same ports starts with its own numbers", () => {
+  const watch = new ControlWatch();
+  watch.see(dissect(tcpFrame(5_000, controlBytes(ECHO_REQUEST))).tcp);
+  watch.see(dissect(tcpFrame(99, Buffer.alloc(0), { syn: true })).tcp);
+  assert.equal(watch.see(dissect(tcpFrame(100, controlBytes(ECHO_REQUEST))).tcp).length, 1);
 });
 
 test("dissecting is total: any bytes, any damage, any cut", () => {
@@ -222,6 +241,9 @@ test("fragments, acknowledgments and padding are not taken for what they are not
     emitGre({ callId: 7, sequence: undefined, ack: 1, payload: Buffer.alloc(0) }),
   ]);
   bare.writeUInt16BE(bare.length - 14, 16);
+  const beyond = tcpFrame(1, Buffer.from("payload"));
+  beyond.writeUInt8(15 << 4, 34 + 12); // a TCP header longer than the packet
+  assert.equal(dissect(beyond).tcp, undefined);
   const { gre: packet, ppp: frame, cp } = dissect(bare);
   assert.deepEqual([packet?.ack, frame, cp], [1, undefined, undefined]);
 });
@@ -254,6 +276,14 @@ test("a trap that is not hit in time says what it waited for and what it saw ins
     );
     return true;
   });
+});
+
+test("a removed trap lets every frame pass", () => {
+  const bench = linkBench();
+  const trap = bench.link.trap(drop, every, gre.sequence(1));
+  trap.remove();
+  bench.mobile.transmit(lcpAck(1));
+  assert.deepEqual([sequences(bench), trap.hits.length], [[1], 0]);
 });
 
 test("heal takes traps away, and tells those who wait for them", async () => {
