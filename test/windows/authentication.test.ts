@@ -82,13 +82,21 @@ test("windows.md §5 Failure: E=691 R=0, C of exactly 32 hexadecimal digits, V=3
   assert.match(failure.data.toString(), /^E=691 R=0 C=[0-9A-F]{32} V=3 M=/);
 });
 
-for (const code of [646, 647, 648, 649, 691, 709])
-  test(`windows.md §5 Failure: E=${code} of a server reaches the person as ${code}`, () => {
+for (const [code, retry] of [
+  [646, 0],
+  [647, 0],
+  [648, 0],
+  [649, 0],
+  [691, 0],
+  [691, 1],
+  [709, 0],
+] as const)
+  test(`windows.md §5 Failure: E=${code} R=${retry} of a server reaches the person as ${code}`, () => {
     const dialer = new Dialer({ profile: WINDOWS_7 }).called();
     dialer.packet(Protocol.lcp, 2, 0, dialer.frames[0]?.slice(16) ?? "");
     dialer.packet(Protocol.lcp, 1, 1, "0305c22381 050612345678 0702 0802");
     dialer.packet(Protocol.chap, 1, 7, `10 ${"5a".repeat(16)}`);
-    const text = `E=${code} R=0 C=${"0".repeat(32)} V=3 M=no`;
+    const text = `E=${code} R=${retry} C=${"0".repeat(32)} V=3 M=no`;
     dialer.packet(Protocol.chap, 4, 7, Buffer.from(text).toString("hex"));
     dialer.packet(Protocol.lcp, 6, 0, "").advance(10_000);
     assert.match(dialer.client.lastFailure ?? "", new RegExp(`a Windows client would show error ${code}`));

@@ -95,6 +95,16 @@ test("windows.md §3 framing: every frame of the Windows 7 capture is read, ff03
   assert.ok(protocols.every((protocol) => known.includes(protocol)));
 });
 
+test("windows.md §3 framing: ff03 or not, every control packet reaches its session, before and after encryption", () => {
+  const bench = new PlaneBench(true);
+  const packets = ["ff03c021 0c010004", "c021 0c020004", "ff03c223 03010004", "c223 03020004", "80fd 01010004"];
+  for (const packet of packets) bench.frame(hex(packet));
+  bench.encrypt(KEYS);
+  for (const packet of packets) bench.frame(hex(packet));
+  const read = packets.map((packet) => `${CALL.toString(16)} ${packet.replace("ff03", "")}`);
+  assert.deepEqual(bench.control, [...read, ...read]);
+});
+
 test("windows.md §3 framing: LCP extensions without ff03 from a Windows 7 profile, Configure and Terminate always with it", () => {
   const line = new Line({ profile: WINDOWS_7 }).connect().hangUp();
   const lcp = line.transcript.filter((said) => /^C gre (ff03)?c021/.test(said)).map((said) => said.slice(6));

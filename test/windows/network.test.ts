@@ -59,6 +59,13 @@ test("windows.md §7 CCP: the Windows 7 profile asks RRAS for 01000040 again and
   assert.match(ccp().at(-1) ?? "", new RegExp(`^80fd0302000a${MPPE_128}$`));
 });
 
+test("windows.md §7 CCP: an RRAS that Naks with stateful and MPPC, 00000041, is asked for 01000040 again", () => {
+  const dialer = inNetworkPhase();
+  const ours = dialer.frames.findLast((wire) => wire.startsWith("80fd01")) ?? assert.fail("no request");
+  dialer.packet(Protocol.ccp, 3, Number.parseInt(ours.slice(6, 8), 16), "120600000041");
+  assert.match(dialer.frames.at(-1) ?? "", new RegExp(`^80fd01..000a${MPPE_128}$`));
+});
+
 /** The Windows 7 profile behind authentication, its server played by the test. */
 function inNetworkPhase(): Dialer {
   const line = new Line({ profile: WINDOWS_7 });
