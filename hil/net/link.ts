@@ -30,6 +30,7 @@ export class Link<Node extends string = string> {
   readonly capture: CaptureFile;
   readonly #sides: readonly Side[];
   readonly #clock: LabClock;
+  readonly #usual: Impairment | undefined;
   readonly #onTheWay: DelayLine;
   readonly #control = new ControlWatch();
   readonly #faults = new Map<FaultKind, number>();
@@ -39,11 +40,15 @@ export class Link<Node extends string = string> {
   #isCut = false;
   #dropped = 0;
 
-  /** The capture's sides are these ports, in this order; a port's node is its name up to the first dot. */
-  constructor(name: string, ports: readonly Port[], capture: CaptureFile, clock: LabClock) {
+  /**
+   * The capture's sides are these ports, in this order; a port's node is its name up to the first dot. `usual` is what the
+   * line is like when nobody says otherwise.
+   */
+  constructor(name: string, ports: readonly Port[], capture: CaptureFile, clock: LabClock, usual?: Impairment) {
     this.name = name;
     this.capture = capture;
     this.#clock = clock;
+    this.#usual = usual;
     this.#onTheWay = new DelayLine(clock);
     this.#sides = ports.map((port, index) => ({
       index,
@@ -51,6 +56,7 @@ export class Link<Node extends string = string> {
       node: port.name.replace(/\..*/, ""),
       lane: new Lane(index),
     }));
+    this.impair(usual);
     for (const side of this.#sides) side.port.onFrame((frame) => this.#carry(side, frame));
   }
 
@@ -89,11 +95,11 @@ export class Link<Node extends string = string> {
     return trap;
   }
 
-  /** Takes away every trap and impairment, and mends the cut. What is on its way arrives. */
+  /** Takes every trap away, mends the cut, and makes the line as the lab declares it. What is on its way arrives. */
   heal(): void {
     for (const trap of this.#traps) trap.remove();
     this.#traps = [];
-    this.impair(undefined);
+    this.impair(this.#usual);
     this.restore();
   }
 

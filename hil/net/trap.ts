@@ -32,7 +32,10 @@ export function hold(ms: number): Action {
   return { says: `hold ${ms} ms`, act: (frame) => [{ frame, heldMs: ms }] };
 }
 
-/** `change` gets a copy of the whole Ethernet frame to write into; IPv4 and TCP checksums are made right afterwards. */
+/**
+ * `change` gets a copy of the whole Ethernet frame to write into; IPv4 and TCP checksums are made right afterwards. The
+ * capture keeps the frame as it was sent.
+ */
 export function edit(change: (frame: Buffer) => void): Action {
   return {
     says: "edit",

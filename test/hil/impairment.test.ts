@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { defineLab, type LabOf, type NodeDefinition } from "../../hil/lab.ts";
+import { DelayLine } from "../../hil/net/delay-line.ts";
 import { checkImpairment, type Impairment } from "../../hil/net/impairment.ts";
 import { type LinkBench, linkBench, numberedFrame } from "./link-bench.ts";
 
@@ -162,6 +163,33 @@ test("cut: nothing passes either way, not even what is on its way, until it is r
   assert.deepEqual([bench.device.numbers, bench.mobile.numbers], [[3], []]);
   assert.equal(bench.link.faults.get("cut"), 2);
   assert.equal(bench.comments()[1], "lost: the link is cut");
+});
+
+test("a late timer lets no new frame overtake one that is due", () => {
+  let nowNs = 0n;
+  const line = new DelayLine({ nowNs: () => nowNs, after: () => () => {} });
+  const arrived: string[] = [];
+  line.add(5n, () => arrived.push("delayed"));
+  nowNs = 10n;
+  line.add(10n, () => arrived.push("new"));
+  assert.deepEqual(arrived, ["delayed", "new"]);
+});
+
+test("a healed link is as it was declared", () => {
+  const bench = linkBench({ delayMs: 10 });
+  bench.mobile.transmit(numberedFrame(0));
+  bench.link.impair({ loss: 1 });
+  bench.mobile.transmit(numberedFrame(1));
+  bench.link.heal();
+  bench.mobile.transmit(numberedFrame(2));
+  settle(bench);
+  assert.deepEqual(
+    bench.device.got.map(({ frame, atMs }) => [frame.readUInt32BE(14), atMs]),
+    [
+      [0, 10],
+      [2, 10],
+    ],
+  );
 });
 
 test("a closed link delivers nothing more", () => {

@@ -9,6 +9,7 @@ import { emitGre } from "../../appliance/wire/gre.ts";
 import { emitPppFrame, PLAIN_FRAMING } from "../../appliance/wire/ppp-frame.ts";
 import { CaptureFile } from "../../hil/net/capture-file.ts";
 import { repairChecksums } from "../../hil/net/dissect.ts";
+import type { Impairment } from "../../hil/net/impairment.ts";
 import { Link } from "../../hil/net/link.ts";
 import type { Port } from "../../hil/net/port.ts";
 import { ManualClock } from "./fake-line.ts";
@@ -50,8 +51,8 @@ export interface LinkBench {
   comments(): (string | undefined)[];
 }
 
-/** `mobile.eth0` and `device.wan` on one cable, at 0 ms. */
-export function linkBench(): LinkBench {
+/** `mobile.eth0` and `device.wan` on one cable, at 0 ms. `usual` is its declared impairment. */
+export function linkBench(usual?: Impairment): LinkBench {
   const clock = new ManualClock();
   const startNs = clock.nowNs();
   const nowMs = (): number => Number(clock.nowNs() - startNs) / 1e6;
@@ -59,7 +60,7 @@ export function linkBench(): LinkBench {
   const device = new MemoryPort("device.wan", nowMs);
   const capture = new CaptureFile(join(folder, `${captures++}.pcapng`), ["mobile.eth0", "device.wan"], clock);
   after(() => capture.close());
-  const link = new Link<"mobile" | "device">("internet", [mobile, device], capture, clock);
+  const link = new Link<"mobile" | "device">("internet", [mobile, device], capture, clock, usual);
   return { clock, link, mobile, device, comments: () => capture.read().packets.map(({ comment }) => comment) };
 }
 

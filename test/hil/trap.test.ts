@@ -189,7 +189,8 @@ test("a control connection that is joined late, or that speaks nonsense for a wh
   assert.equal(see(5_032, controlBytes(ECHO_REQUEST)).length, 1);
   assert.equal(see(5_050, controlBytes(ECHO_REQUEST)).length, 1, "after a gap of two bytes");
   see(5_066, controlBytes(SET_LINK_INFO).subarray(0, 20));
-  assert.equal(see(5_090, controlBytes(ECHO_REQUEST)).length, 1, "a gap ends the message that had begun");
+  const [behindGap] = see(5_090, controlBytes(ECHO_REQUEST));
+  assert.equal(behindGap?.type, "echo-request", "a gap ends the message that had begun");
   const elsewhere = tcpFrame(1, controlBytes(ECHO_REQUEST), { port: 80 });
   assert.equal(watch.see(dissect(elsewhere).tcp).length, 0);
 });
