@@ -40,12 +40,15 @@ export class CcpPolicy implements OptionPolicy {
   #requested: MppeAgreement | undefined;
   readonly #onResetRequest: () => void;
   #strengthsApart = false;
+  /** A peer that asks for stateless mode is asked once for stateful, where that is preferred; then it has its way. */
+  #mayInsist: boolean;
 
   /** `usable` are the key lengths the authentication yielded keys for. `onResetRequest` runs inside `Negotiation.handle`. */
   constructor(policy: EncryptionPolicy, usable: readonly MppeStrength[], onResetRequest: () => void) {
     this.#policy = policy;
     this.#strengths = STRONGEST_FIRST.filter((bits) => policy.strengths.includes(bits) && usable.includes(bits));
     this.#stateless = !(policy.preferStateful && policy.allowStateful);
+    this.#mayInsist = !this.#stateless;
     this.#onResetRequest = onResetRequest;
   }
 
@@ -75,13 +78,14 @@ export class CcpPolicy implements OptionPolicy {
       (raw) => {
         const option = parseCcpOption(raw);
         if (option.kind !== "mppe") return "reject";
-        granted = this.#grant(option.bits);
+        granted = this.#grant(option.bits, this.#mayInsist && mayNak);
         if (granted !== undefined && bitsOf(granted) === option.bits) return "ack";
         const better = granted === undefined ? this.#wantedBits() : bitsOf(granted);
         return { nak: emitCcpOption({ kind: "mppe", bits: better }) };
       },
       named ? [] : [ours],
     );
+    if (judgement.answer === "nak") this.#mayInsist = false;
     if (judgement.answer === "ack") {
       this.#granted = granted;
       if (granted !== undefined) this.#settleOn(granted);
@@ -92,7 +96,7 @@ export class CcpPolicy implements OptionPolicy {
   naked(options: readonly RawOption[]): boolean {
     for (const option of options.map(parseCcpOption)) {
       if (option.kind !== "mppe") continue;
-      const suggested = this.#grant(option.bits);
+      const suggested = this.#grant(option.bits, false);
       if (suggested !== undefined) this.#settleOn(suggested);
       else if (strengthsIn(option.bits).length > 0) {
         this.#strengthsApart = true;
@@ -122,11 +126,11 @@ export class CcpPolicy implements OptionPolicy {
     return strength === undefined ? 0 : bitsOf({ strength, stateless: this.#stateless });
   }
 
-  /** The best we can make of `bits`: the strongest common key length, stateless whenever the peer knows it. */
-  #grant(bits: number): MppeAgreement | undefined {
+  /** The best we can make of `bits`: the strongest common key length, stateless when the peer asks for it unless `stateful`. */
+  #grant(bits: number, stateful: boolean): MppeAgreement | undefined {
     const strength = strengthsIn(bits).find((candidate) => this.#strengths.includes(candidate));
     if (strength === undefined) return undefined;
-    const stateless = (bits & MppeBit.stateless) !== 0;
+    const stateless = (bits & MppeBit.stateless) !== 0 && !stateful;
     return { strength, stateless: stateless || !this.#policy.allowStateful };
   }
 

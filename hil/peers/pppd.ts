@@ -58,19 +58,10 @@ export interface Agreement {
   readonly sends: string;
 }
 
-/** What the far end of the same call has to see. */
-export function mirrored({ authentication, receives, sends }: Agreement): Agreement {
-  return { authentication, receives: sends, sends: receives };
-}
-
-/**
- * What pppd has to agree to with this protection. It never asks for stateful mode, it only grants it: what it receives
- * stays stateless.
- */
+/** What both ends have to agree to with this protection, in both directions. */
 export function agreementOf({ authentication, mppe }: Protection): Agreement {
-  if (mppe === undefined) return { authentication, receives: "none", sends: "none" };
-  const bits = String(mppe.bits);
-  return { authentication, receives: mppeName(bits, false), sends: mppeName(bits, mppe.stateful) };
+  const encryption = mppe === undefined ? "none" : mppeName(String(mppe.bits), mppe.stateful);
+  return { authentication, receives: encryption, sends: encryption };
 }
 
 const METHOD: Readonly<Record<string, AuthMethod>> = {

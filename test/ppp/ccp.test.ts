@@ -74,7 +74,8 @@ for (const [peer, settings, verdict] of [
   ["01000020", { strengths: [56] }, "nak 120601000080"],
   ["00000040", { allowStateful: true }, "ack"],
   ["00000060", { strengths: [128, 40], allowStateful: true }, "nak 120600000040"],
-  ["01000040", { allowStateful: true, preferStateful: true }, "ack"], // stateless whenever the peer knows it
+  ["01000040", { allowStateful: true }, "ack"], // stateless whenever the peer asks for it
+  ["01000040", { allowStateful: true, preferStateful: true }, "nak 120600000040"],
   ["00000040", {}, `nak ${OURS}`],
   ["01000050", {}, `nak ${OURS}`], // the obsolete bit
 ] as const)
@@ -121,6 +122,12 @@ test("stateful: asked for when preferred, agreed to when the peer knows no other
   });
   assert.equal(script.state, "opened");
   assert.equal(asks(policy({ preferStateful: true })), OURS, "preferring without allowing is nothing");
+});
+test("stateful preferred: a peer that asks for stateless is asked for stateful once, and then has its way", () => {
+  const ccp = policy({ allowStateful: true, preferStateful: true });
+  assert.equal(judged(ccp, OURS), "nak 120600000040");
+  assert.equal(judged(ccp, OURS), "ack");
+  assert.deepEqual(ccp.agreement.send, { strength: 128, stateless: true });
 });
 test("Reset-Request: flushed and answered by a Reset-Ack with its identifier, in Opened only", () => {
   let resets = 0;
