@@ -34,6 +34,8 @@ export class PptpClient {
   readonly #interface: VirtualInterface;
   #attempt: Attempt | undefined;
   #stage: Stage | undefined;
+  /** Call Serial Number of the next call: Windows counts on with every call, whatever became of the last. */
+  #serial = 0;
   #lastFailure: string | undefined;
   #network: { readonly local: Ipv4; readonly remote: Ipv4; readonly at: Millis } | undefined;
   #method: AuthMethod | undefined;
@@ -226,7 +228,9 @@ export class PptpClient {
 
   #placeCall(tunnel: Tunnel, now: Millis): void {
     const correlationId: Buffer = this.settings.profile.correlationId ? this.#random.bytes(16) : Buffer.alloc(0);
-    this.#take(tunnel.placeCall(this.#sessionSettings(correlationId), correlationId, now), now);
+    const serial = this.#serial;
+    this.#serial = (serial + 1) & 0xffff;
+    this.#take(tunnel.placeCall(this.#sessionSettings(correlationId), serial, correlationId, now), now);
   }
 
   #take(outputs: readonly TunnelOutput[], now: Millis): void {

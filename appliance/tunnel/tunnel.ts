@@ -54,7 +54,6 @@ export class Tunnel {
   readonly #sessions = new Map<LocalCallId, Session>();
   /** Settings of calls that are being set up. */
   readonly #pending = new Map<LocalCallId, SessionSettings>();
-  #serial = 0;
   #closed = false;
   #out: TunnelOutput[] = [];
 
@@ -116,13 +115,13 @@ export class Tunnel {
     );
   }
 
-  /** As a client: asks the peer for a call. */
-  placeCall(settings: SessionSettings, subaddress: Buffer, now: Millis): readonly TunnelOutput[] {
+  /** As a client: asks the peer for a call. `serial` names it in both ends' logs (RFC 2637 §2.7). */
+  placeCall(settings: SessionSettings, serial: number, subaddress: Buffer, now: Millis): readonly TunnelOutput[] {
     return this.#collect(() => {
       const callId = this.#callIds.allocate();
       if (callId === undefined) return;
       this.#pending.set(callId, settings);
-      const request = { callId, serial: this.#serial++, subaddress, incoming: false };
+      const request = { callId, serial, subaddress, incoming: false };
       this.#runControl({ type: "place-call", request }, now);
     });
   }

@@ -115,6 +115,19 @@ test("windows.md §1 OCRQ: the Windows 7 profile's values, the GUID first in the
   assert.ok(told[2]?.endsWith(guid.subaddress.toString("hex", 0, 16)));
 });
 
+test("windows.md §1 OCRQ: the serial number goes up by one with every call of our client, across connections", () => {
+  const dialer = new Dialer();
+  for (let again = 0; again < 3; again++)
+    dialer
+      .connected()
+      .receive(WINDOWS_CONTROL.startReply)
+      .take(dialer.client.disconnected(undefined, Millis(0)));
+  const serials = dialer.controls.flatMap((message) =>
+    message.type === "outgoing-call-request" ? [message.callSerialNumber] : [],
+  );
+  assert.deepEqual(serials, [0, 1, 2]);
+});
+
 test("windows.md §1 OCRP: any window and speed are accepted, and Call ID 0 of a server stands in Set-Link-Info and GRE", () => {
   const dialer = new Dialer()
     .connected()
