@@ -114,6 +114,15 @@ export class UserSpaceDataPlane {
     this.#calls.get(callId)?.sender?.flush();
   }
 
+  /** LCP started over: the next round may agree on other keys, or, where it is optional, on no encryption. */
+  forgetEncryption(callId: LocalCallId): void {
+    const call = this.#calls.get(callId);
+    if (call === undefined) return;
+    call.sender = undefined;
+    call.receiver = undefined;
+    call.lostBefore = 0;
+  }
+
   /** The network is up: `tun` carries this call's IP packets until `detach`. */
   attach(callId: LocalCallId, tun: Tun, framing: PppFraming): void {
     const call = this.#calls.get(callId);

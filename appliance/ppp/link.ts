@@ -72,6 +72,8 @@ export type LinkOutput =
   | Exclude<NetworkOutput, { type: "failed" }>
   | { readonly type: "verify"; readonly request: AuthRequest }
   | { readonly type: "lcp-opened" }
+  /** LCP started over, and the keys with it: nothing is encrypted, or decrypted, until the next `mppe`. */
+  | { readonly type: "mppe-gone" }
   /** Each side that had to has proved itself; `userName` is the peer's when it did. Answer with `network`, or `close`. */
   | { readonly type: "authenticated"; readonly userName: Buffer | undefined; readonly method: AuthMethod | undefined }
   /** The end; nothing comes after it. */
@@ -262,6 +264,7 @@ export class Link {
   /** Whatever stood on LCP is void: a new authentication makes new keys, and no MPPE key may live twice. */
   #lcpDown(now: Millis): void {
     if (this.#phase.at !== "terminate") {
+      if (this.#phase.at === "network") this.#out.push({ type: "mppe-gone" });
       this.#phase = { at: "establish" };
       // A set-up still under way keeps its limit: starting LCP over and over must not put it off.
       this.#setupDeadline ??= Millis(now + this.#settings.setupLimitMs);

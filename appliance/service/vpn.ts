@@ -364,6 +364,9 @@ export class VpnService {
       case "flush-encryption":
         this.#plane?.flushEncryption(effect.callId);
         break;
+      case "forget-encryption":
+        this.#plane?.forgetEncryption(effect.callId);
+        break;
       case "network-up":
         this.#networkUp(owner, effect, now);
         break;

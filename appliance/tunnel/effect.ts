@@ -43,6 +43,7 @@ export type Effect =
       readonly receive: EncryptedDirection;
     }
   | { readonly type: "flush-encryption"; readonly callId: LocalCallId }
+  | { readonly type: "forget-encryption"; readonly callId: LocalCallId }
   | {
       readonly type: "network-up";
       readonly callId: LocalCallId;

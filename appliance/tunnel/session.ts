@@ -49,6 +49,7 @@ export type SessionOutput =
       readonly framing: PppFraming;
     }
   | { readonly type: "flush-encryption" }
+  | { readonly type: "forget-encryption" }
   | { readonly type: "set-link-info"; readonly sendAccm: number; readonly receiveAccm: number }
   | { readonly type: "verify"; readonly request: AuthRequest }
   | { readonly type: "authenticated"; readonly userName: Buffer | undefined; readonly method: AuthMethod | undefined }
@@ -169,6 +170,8 @@ export class Session {
         return [{ type: "encrypt", send: output.send, receive: output.receive, framing }];
       case "mppe-flush":
         return [{ type: "flush-encryption" }];
+      case "mppe-gone":
+        return [{ type: "forget-encryption" }];
       case "network-up": {
         this.#reach("network-up");
         const mtu = Math.min(this.#settings.mtu, this.#link.peerMru);

@@ -237,6 +237,7 @@ export class Tunnel {
       switch (output.type) {
         case "send-frame":
         case "flush-encryption":
+        case "forget-encryption":
         case "network-up":
         case "network-down":
         case "ipv6-up":

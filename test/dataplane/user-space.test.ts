@@ -51,6 +51,22 @@ test("clear IP passes a session without encryption, and no longer once optional 
   assert.deepEqual(bench.dropped, { "clear IP in an encrypted session": 1 });
 });
 
+test("encryption that LCP took back holds no clear IP up where it is optional, and still does where it is required", () => {
+  for (const [required, passes] of [
+    [false, 1],
+    [true, 0],
+  ] as const) {
+    const bench = new PlaneBench(required);
+    bench.encrypt(STATELESS);
+    bench.plane.forgetEncryption(CALL);
+    bench.frame(Buffer.concat([hex("21"), ipv4Packet(60, 1)]));
+    bench.tun.put(ipv4Packet(60, 2), HEADROOM_BYTES);
+    bench.transmit();
+    assert.equal(bench.tun.written.length, passes);
+    assert.equal(bench.wire.sent.length, passes);
+  }
+});
+
 test("what the host sends never leaves in the clear where encryption is required and CCP is not open", () => {
   const bench = new PlaneBench(true);
   bench.tun.put(ipv4Packet(60, 1), HEADROOM_BYTES);
