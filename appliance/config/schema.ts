@@ -108,6 +108,17 @@ const mppeMode = leaf(
   },
   { default: "stateless" },
 );
+const compression = leaf(
+  "compression of encrypted packets",
+  {
+    kind: "choice",
+    words: [
+      { word: "none", help: "never: most traffic is compressed already" },
+      { word: "mppc", help: "MPPC, if the far end wants it too; costs processor time" },
+    ],
+  },
+  { default: "none" },
+);
 const mtu = leaf(
   "largest IP packet inside the tunnel",
   { kind: "integer", low: 576, high: 1460 },
@@ -174,6 +185,7 @@ export const SCHEMA: Container = container("settings", {
         { default: ["128"], unit: "bits" },
       ),
       "mppe-mode": mppeMode,
+      compression,
       callback: leaf(
         "when the far end asks to be called back",
         {
@@ -236,6 +248,7 @@ export const SCHEMA: Container = container("settings", {
           { default: ["128"], unit: "bits" },
         ),
         "mppe-mode": mppeMode,
+        compression,
         mtu,
         dial: leaf(
           "what makes us dial",

@@ -116,6 +116,7 @@ function protection(config: Config, path: Path): Pick<ServerSettings, "authentic
       strengths: words(config, `${path} strengths`).map(Number) as unknown as ServerSettings["encryption"]["strengths"],
       allowStateful: mode !== "stateless",
       preferStateful: mode === "prefer-stateful",
+      mppc: text(config, `${path} compression`) === "mppc",
     },
   };
 }

@@ -3,14 +3,15 @@
  *
  *   fromPeer   GRE batch → parse GRE → whose call? → acknowledgment → order → PPP protocol
  *                 ├─ control protocol → out to the session (`events.control`)
- *                 └─ data → MPPE decrypt → is it what was negotiated? → TUN
- *   toPeer     TUN batch → inner protocol → MPPE encrypt → PPP header → sequence, acknowledgment → GRE header → GRE batch
+ *                 └─ data → MPPE decrypt → MPPC → is it what was negotiated? → TUN
+ *   toPeer     TUN batch → inner protocol → MPPC → MPPE encrypt → PPP header → sequence, acknowledgment → GRE header → GRE batch
  *
  * The functions below stand in the order in which a packet passes them. Headers are written into headroom in front of
  * the packet; nothing is copied but a packet that must wait for an earlier one.
  */
 
 import { type GreSocket, Millis, type Tun } from "../ports.ts";
+import { MppcCompressor, MppcDecompressor } from "../ppp/mppc.ts";
 import { MPPE_HEADER_BYTES, MppeReceiver, MppeSender } from "../ppp/mppe.ts";
 import type { EncryptedDirection } from "../ppp/network-phase.ts";
 import type { LocalCallId } from "../pptp/call-id.ts";
@@ -43,6 +44,8 @@ interface Call {
   readonly requireEncryption: boolean;
   sender: MppeSender | undefined;
   receiver: MppeReceiver | undefined;
+  compressor: MppcCompressor | undefined;
+  decompressor: MppcDecompressor | undefined;
   tun: Tun | undefined;
   /** IPV6CP is open: IPv6 packets are data too. */
   ipv6: boolean;
@@ -82,6 +85,8 @@ export class UserSpaceDataPlane {
       requireEncryption,
       sender: undefined,
       receiver: undefined,
+      compressor: undefined,
+      decompressor: undefined,
       tun: undefined,
       ipv6: false,
       framing: PLAIN_FRAMING,
@@ -108,6 +113,8 @@ export class UserSpaceDataPlane {
     call.sender = new MppeSender({ startKey: send.startKey, ...send.agreement });
     // Linux is the peer that changes its key on a flush, and the most common one that still speaks stateful MPPE.
     call.receiver = new MppeReceiver({ startKey: receive.startKey, ...receive.agreement, rekeyOnFlush: true });
+    call.compressor = send.agreement.mppc ? new MppcCompressor(send.agreement.stateless) : undefined;
+    call.decompressor = receive.agreement.mppc ? new MppcDecompressor() : undefined;
   }
 
   flushEncryption(callId: LocalCallId): void {
@@ -120,6 +127,8 @@ export class UserSpaceDataPlane {
     if (call === undefined) return;
     call.sender = undefined;
     call.receiver = undefined;
+    call.compressor = undefined;
+    call.decompressor = undefined;
     call.lostBefore = 0;
   }
 
@@ -216,13 +225,27 @@ export class UserSpaceDataPlane {
       if (call.receiver.needsReset) this.#askReset(call);
       return;
     }
+    if (call.decompressor === undefined) {
+      call.resetAskedAt = undefined;
+      this.#plainFromPeer(call, frame, start + MPPE_HEADER_BYTES, end);
+      return;
+    }
+    const plain = call.decompressor.decompress(frame, start, end);
+    if (typeof plain === "string") {
+      drop(call, `MPPC: ${plain}`);
+      if (call.decompressor.needsReset) this.#askReset(call);
+      return;
+    }
     call.resetAskedAt = undefined;
-    const inner = start + MPPE_HEADER_BYTES;
-    const width = protocolWidth(frame, inner);
-    const protocol = width === 1 ? (frame[inner] ?? 0) : inner + 2 <= end ? frame.readUInt16BE(inner) : 0;
-    // MPPE has no integrity: what does not decrypt to a packet we negotiated never reaches the kernel.
-    if (!isNegotiated(call, protocol, frame, inner + width, end)) drop(call, "not IP after decryption");
-    else this.#toKernel(call, frame, inner + width, end);
+    this.#plainFromPeer(call, plain, 0, plain.length);
+  }
+
+  /** MPPE has no integrity: what does not decrypt to a packet we negotiated never reaches the kernel. */
+  #plainFromPeer(call: Call, plain: Buffer, start: number, end: number): void {
+    const width = protocolWidth(plain, start);
+    const protocol = width === 1 ? (plain[start] ?? 0) : start + 2 <= end ? plain.readUInt16BE(start) : 0;
+    if (isNegotiated(call, protocol, plain, start + width, end)) this.#toKernel(call, plain, start + width, end);
+    else drop(call, "not IP after decryption");
   }
 
   #clearFromPeer(call: Call, protocol: number, frame: Buffer, start: number, end: number): void {
@@ -267,14 +290,16 @@ export class UserSpaceDataPlane {
     call.sentPackets++;
     call.sentBytes += end - start;
     let at = start;
+    let last = end;
     if (call.sender === undefined) at = writePppHeader(slot, at, protocol, call.framing);
     else {
       // The inner protocol keeps both bytes: 0 of 707 Windows frames compressed it.
       at = slot.writeUInt16BE(protocol, at - 2) - 2;
-      at = call.sender.encrypt(slot, at, end);
+      if (call.compressor !== undefined) last = call.compressor.compress(slot, at, end, call.sender.flushesNext);
+      at = call.sender.encrypt(slot, at, last, call.compressor?.flags);
       at = writePppHeader(slot, at, Protocol.compressed, call.framing);
     }
-    this.#sendGre(call, slot, at, end);
+    this.#sendGre(call, slot, at, last);
   }
 
   /** A control frame of the session. */

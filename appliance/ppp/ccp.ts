@@ -15,12 +15,16 @@ export interface EncryptionPolicy {
   readonly allowStateful: boolean;
   /** Ask for stateful mode first, as some old peers insist on. */
   readonly preferStateful: boolean;
+  /** Offer and accept MPPC under MPPE (RFC 2118, bit C): each direction is compressed if both sides want it. */
+  readonly mppc?: boolean;
 }
 
 /** What one direction agreed on. */
 export interface MppeAgreement {
   readonly strength: MppeStrength;
   readonly stateless: boolean;
+  /** Compressed by MPPC before it is encrypted. */
+  readonly mppc?: true;
 }
 
 const STRENGTH_BIT: Readonly<Record<MppeStrength, number>> = {
@@ -35,6 +39,7 @@ export class CcpPolicy implements OptionPolicy {
   /** Key lengths still on the table for our own request. */
   #strengths: readonly MppeStrength[];
   #stateless: boolean;
+  #mppc: boolean;
   /** A Configure-Request says what its sender can receive: the peer's, acknowledged, is how we send; ours how it does. */
   #granted: MppeAgreement | undefined;
   #requested: MppeAgreement | undefined;
@@ -48,6 +53,7 @@ export class CcpPolicy implements OptionPolicy {
     this.#policy = policy;
     this.#strengths = STRONGEST_FIRST.filter((bits) => policy.strengths.includes(bits) && usable.includes(bits));
     this.#stateless = !(policy.preferStateful && policy.allowStateful);
+    this.#mppc = policy.mppc === true;
     this.#mayInsist = !this.#stateless;
     this.#onResetRequest = onResetRequest;
   }
@@ -63,8 +69,7 @@ export class CcpPolicy implements OptionPolicy {
   }
 
   request(): readonly RawOption[] {
-    const [strength] = this.#strengths;
-    this.#requested = strength === undefined ? undefined : { strength, stateless: this.#stateless };
+    this.#requested = this.#wanted();
     return [emitCcpOption({ kind: "mppe", bits: this.#wantedBits() })];
   }
 
@@ -97,8 +102,10 @@ export class CcpPolicy implements OptionPolicy {
     for (const option of options.map(parseCcpOption)) {
       if (option.kind !== "mppe") continue;
       const suggested = this.#grant(option.bits, false);
-      if (suggested !== undefined) this.#settleOn(suggested);
-      else if (strengthsIn(option.bits).length > 0) {
+      if (suggested !== undefined) {
+        this.#settleOn(suggested);
+        this.#mppc = suggested.mppc === true;
+      } else if (strengthsIn(option.bits).length > 0) {
         this.#strengthsApart = true;
         return false;
       }
@@ -121,9 +128,14 @@ export class CcpPolicy implements OptionPolicy {
     return packet.code === CpCode.resetAck ? [] : undefined;
   }
 
-  #wantedBits(): number {
+  #wanted(): MppeAgreement | undefined {
     const [strength] = this.#strengths;
-    return strength === undefined ? 0 : bitsOf({ strength, stateless: this.#stateless });
+    return strength === undefined ? undefined : agreement(strength, this.#stateless, this.#mppc);
+  }
+
+  #wantedBits(): number {
+    const wanted = this.#wanted();
+    return wanted === undefined ? 0 : bitsOf(wanted);
   }
 
   /** The best we can make of `bits`: the strongest common key length, stateless when the peer asks for it unless `stateful`. */
@@ -131,7 +143,8 @@ export class CcpPolicy implements OptionPolicy {
     const strength = strengthsIn(bits).find((candidate) => this.#strengths.includes(candidate));
     if (strength === undefined) return undefined;
     const stateless = (bits & MppeBit.stateless) !== 0 && !stateful;
-    return { strength, stateless: stateless || !this.#policy.allowStateful };
+    const mppc = (bits & MppeBit.mppc) !== 0 && this.#policy.mppc === true;
+    return agreement(strength, stateless || !this.#policy.allowStateful, mppc);
   }
 
   /** What one direction settled on is what we ask for in the other, if we still have to ask. */
@@ -145,6 +158,10 @@ function strengthsIn(bits: number): readonly MppeStrength[] {
   return STRONGEST_FIRST.filter((strength) => (bits & STRENGTH_BIT[strength]) !== 0);
 }
 
-function bitsOf({ strength, stateless }: MppeAgreement): number {
-  return (stateless ? MppeBit.stateless : 0) | STRENGTH_BIT[strength];
+function agreement(strength: MppeStrength, stateless: boolean, mppc: boolean): MppeAgreement {
+  return mppc ? { strength, stateless, mppc } : { strength, stateless };
+}
+
+function bitsOf({ strength, stateless, mppc }: MppeAgreement): number {
+  return (stateless ? MppeBit.stateless : 0) | STRENGTH_BIT[strength] | (mppc ? MppeBit.mppc : 0);
 }

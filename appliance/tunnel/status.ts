@@ -54,6 +54,6 @@ export function encryptionName(receive: MppeAgreement, send: MppeAgreement): str
   return received === sent ? sent : `${received} in / ${sent} out`;
 }
 
-function agreementName({ strength, stateless }: MppeAgreement): string {
-  return `MPPE-${strength} ${stateless ? "stateless" : "stateful"}`;
+function agreementName({ strength, stateless, mppc }: MppeAgreement): string {
+  return `MPPE-${strength} ${stateless ? "stateless" : "stateful"}${mppc ? " with MPPC" : ""}`;
 }

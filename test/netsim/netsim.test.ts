@@ -232,6 +232,24 @@ test("RFC 2637 §3.1.3: two devices that dial each other at once end with one ca
   );
 });
 
+test("MPPC under MPPE: what repeats itself takes little room on the wire, and comes out whole", () => {
+  const sizes = [false, true].map((mppc) => {
+    const both = pair(7, PERFECT, ["mschap-v2"], { ...REQUIRED, mppc });
+    const { world, server, client } = both;
+    client.vpn.dial("office");
+    assert.ok(world.run(10_000, () => isUp(both)));
+    assert.equal(server.vpn.sessions()[0]?.encryption, `MPPE-128 stateless${mppc ? " with MPPC" : ""}`);
+    client.gre.sent.length = 0;
+    const packets = Array.from({ length: 50 }, (_, n) => numbered(ip("192.168.1.200"), ip("192.168.1.10"), n, 1400));
+    for (const packet of packets) client.up[0]?.inject(Buffer.from(packet));
+    world.run(world.now + 1000);
+    assert.deepEqual(server.up[0]?.received, packets);
+    return client.gre.sent.reduce((sum, packet) => sum + packet.length, 0);
+  });
+  const [plain = 0, compressed = 0] = sizes;
+  assert.ok(compressed < plain / 10, `${compressed} of ${plain} bytes`);
+});
+
 const POLICIES: Readonly<Record<string, readonly [AuthMethod, EncryptionPolicy]>> = {
   "PAP, clear": ["pap", { ...REQUIRED, use: "none" }],
   "CHAP-MD5, clear": ["chap-md5", { ...REQUIRED, use: "none" }],
@@ -239,6 +257,8 @@ const POLICIES: Readonly<Record<string, readonly [AuthMethod, EncryptionPolicy]>
   "MS-CHAPv2, clear": ["mschap-v2", { ...REQUIRED, use: "none" }],
   "MS-CHAPv2, 128": ["mschap-v2", REQUIRED],
   "MS-CHAPv2, 128 stateful": ["mschap-v2", { ...REQUIRED, allowStateful: true, preferStateful: true }],
+  "MS-CHAPv2, 128 MPPC": ["mschap-v2", { ...REQUIRED, mppc: true }],
+  "MS-CHAPv2, 128 stateful MPPC": ["mschap-v2", { ...REQUIRED, mppc: true, allowStateful: true, preferStateful: true }],
   "MS-CHAPv2, 56": ["mschap-v2", { ...REQUIRED, strengths: [56] }],
   "MS-CHAPv2, 40 stateful": ["mschap-v2", { ...REQUIRED, strengths: [40], allowStateful: true, preferStateful: true }],
 };

@@ -129,6 +129,19 @@ test("stateful preferred: a peer that asks for stateless is asked for stateful o
   assert.equal(judged(ccp, OURS), "ack");
   assert.deepEqual(ccp.agreement.send, { strength: 128, stateless: true });
 });
+test("MPPC: each direction is compressed when both want it, and Naked away where we do not", () => {
+  const ccp = policy({ mppc: true });
+  assert.equal(asks(ccp), "120601000041");
+  assert.equal(judged(ccp, "120601000041"), "ack");
+  assert.deepEqual(ccp.agreement.send, { strength: 128, stateless: true, mppc: true });
+  const oneWay = policy({ mppc: true });
+  assert.equal(judged(oneWay, OURS), "ack", "a peer that cannot decompress gets nothing compressed");
+  assert.deepEqual(oneWay.agreement.send, { strength: 128, stateless: true });
+  const refused = policy({ mppc: true });
+  assert.equal(refused.naked(list(OURS)), true);
+  assert.equal(asks(refused), OURS, "Windows Naks it away");
+  assert.equal(judged(policy(), "120601000041"), `nak ${OURS}`);
+});
 test("Reset-Request: flushed and answered by a Reset-Ack with its identifier, in Opened only", () => {
   let resets = 0;
   const script = new Script(policy({}, ALL, () => resets++));
