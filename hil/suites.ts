@@ -1,8 +1,15 @@
 /** Every suite that `culvert lab` knows. */
 import type { Suite } from "./scenario.ts";
 import { smokeSuite } from "./scenarios/figure-13-1.ts";
+import { impairedSuite } from "./scenarios/impaired.ts";
 import { interopClientSuite } from "./scenarios/interop-client.ts";
 import { interopServerSuite } from "./scenarios/interop-server.ts";
 import { poptopSuite } from "./scenarios/poptop.ts";
 
-export const SUITES: readonly Suite[] = [smokeSuite, poptopSuite, interopServerSuite, interopClientSuite];
+export const SUITES: readonly Suite[] = [
+  smokeSuite,
+  poptopSuite,
+  interopServerSuite,
+  interopClientSuite,
+  impairedSuite,
+];
