@@ -12,11 +12,19 @@ export interface GreSessionTimes {
   readonly ackDelayMs: number;
   /** A gap is given up after this long, or when `reorderPackets` wait behind it. */
   readonly reorderMs: number;
+  /** The shortest wait: where nothing ever comes late, gaps are losses, and waiting only costs whoever waits. */
+  readonly shortestReorderMs: number;
   readonly reorderPackets: number;
   /** Unacknowledged packets that force an acknowledgment: half the window we announce. */
   readonly ackEvery: number;
 }
-export const DEFAULT_GRE_TIMES: GreSessionTimes = { ackDelayMs: 100, reorderMs: 100, reorderPackets: 32, ackEvery: 32 };
+export const DEFAULT_GRE_TIMES: GreSessionTimes = {
+  ackDelayMs: 100,
+  reorderMs: 100,
+  shortestReorderMs: 20,
+  reorderPackets: 32,
+  ackEvery: 32,
+};
 
 export interface GreCounters {
   /** Sequence numbers that never came. */
@@ -28,6 +36,9 @@ export interface GreCounters {
   /** Too far ahead to be believed without a second one. */
   implausible: number;
 }
+
+/** Each gap that was waited for in vain makes the next wait this much shorter; one packet that comes late makes it whole again. */
+const PATIENCE_LOST = 0.75;
 
 /** Farther ahead than this, one packet alone is not believed: else a forged one would silence the real peer. */
 const PLAUSIBLE_JUMP = 2048;
@@ -42,6 +53,7 @@ export class GreSession {
   #highest: number | undefined;
   #jumpCandidate: number | undefined;
   #reorderDeadline: Millis | undefined;
+  #patienceMs: number;
   #unacknowledged = 0;
   #ackDeadline: Millis | undefined;
   #nextSequence: number;
@@ -54,6 +66,7 @@ export class GreSession {
   ) {
     this.#deliver = deliver;
     this.#times = times;
+    this.#patienceMs = times.reorderMs;
     this.#nextSequence = firstSequence >>> 0;
   }
 
@@ -76,6 +89,7 @@ export class GreSession {
     if (this.#expected === undefined) this.#expected = sequence; // any first number: peers start at 0 or 1
     if (ahead < 0) {
       this.counters.lateOrDuplicate++;
+      this.#patienceMs = this.#times.reorderMs;
       return;
     }
     if (ahead > PLAUSIBLE_JUMP && !this.#confirmsJump(sequence)) {
@@ -98,7 +112,7 @@ export class GreSession {
       return;
     }
     this.#waiting.set(sequence, Buffer.from(payload)); // the payload is a loan
-    this.#reorderDeadline ??= Millis(now + this.#times.reorderMs);
+    this.#reorderDeadline ??= Millis(now + this.#patienceMs);
     if (this.#waiting.size >= this.#times.reorderPackets) this.#skipGap(now);
   }
 
@@ -141,7 +155,7 @@ export class GreSession {
       this.counters.reordered++;
       this.#take(next, 0);
     }
-    this.#reorderDeadline = this.#waiting.size === 0 ? undefined : Millis(now + this.#times.reorderMs);
+    this.#reorderDeadline = this.#waiting.size === 0 ? undefined : Millis(now + this.#patienceMs);
   }
 
   /** Gives up the first gap: the oldest waiting packet is next. */
@@ -149,6 +163,7 @@ export class GreSession {
     const oldest = this.#oldestWaiting();
     if (oldest === undefined) return;
     const [sequence, payload] = oldest;
+    this.#patienceMs = Math.max(this.#times.shortestReorderMs, this.#patienceMs * PATIENCE_LOST);
     this.#waiting.delete(sequence);
     this.#giveUpTo(sequence, payload);
     this.#drain(now);

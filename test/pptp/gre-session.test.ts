@@ -258,3 +258,26 @@ test("under loss, duplication and reordering: strictly increasing, nothing twice
     { numRuns: 150 },
   );
 });
+
+test("patience: each gap waited for in vain shortens the next wait to 20 ms at least, a packet that comes late makes it whole", () => {
+  const { gre, receive, order } = session();
+  let now = 0;
+  let next = 1;
+  receive(now, 0);
+  const waits: number[] = [];
+  for (let gap = 0; gap < 10; gap++) {
+    next++; // one is lost
+    receive(now, next);
+    const since = now;
+    while (order().at(-1) !== next) gre.tick(Millis(++now));
+    waits.push(now - since);
+    next++;
+  }
+  assert.deepEqual(waits.slice(0, 3), [100, 75, 57]);
+  assert.equal(waits.at(-1), 20);
+  receive(now, next - 2); // the last one given up comes after all
+  receive(now, next + 1);
+  const since = now;
+  while (order().at(-1) !== next + 1) gre.tick(Millis(++now));
+  assert.equal(now - since, 100);
+});
