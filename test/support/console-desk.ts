@@ -1,4 +1,5 @@
 /** A person at the console of a device on the bench: types, and sees what a terminal shows. */
+import assert from "node:assert/strict";
 import { ConsoleSession } from "../../appliance/cli/session.ts";
 import { BenchDevice } from "./bench-device.ts";
 import { Inbox } from "./inbox.ts";
@@ -51,4 +52,19 @@ export class ConsoleDesk {
   run(command: string): string[] {
     return this.type(`${command}\r`).split("\n").slice(1, -1);
   }
+}
+
+/** A console whose administrator has just set his password. */
+export async function loggedIn(): Promise<ConsoleDesk> {
+  const desk = new ConsoleDesk();
+  await desk.firstLogin();
+  return desk;
+}
+
+/** The same in configure mode, with these settings in the candidate. */
+export async function configuring(...lines: readonly string[]): Promise<ConsoleDesk> {
+  const desk = await loggedIn();
+  desk.run("configure");
+  for (const line of lines) assert.deepEqual(desk.run(`set ${line}`), [], line);
+  return desk;
 }
