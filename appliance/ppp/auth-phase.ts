@@ -80,6 +80,15 @@ export class AuthPhase {
     ]);
   }
 
+  /**
+   * Our Success once more: pppd answers no NCP before it has one, and does not repeat its Response when it gets lost,
+   * though RFC 1994 §4.2 counts on that.
+   */
+  repeatSuccess(): readonly AuthPhaseOutput[] {
+    const last = this.#authenticator?.lastReply;
+    return last?.type === "send" ? [last] : [];
+  }
+
   /** Answers the output `verify`. */
   verdict(verdict: AuthVerdict, now: Millis): readonly AuthPhaseOutput[] {
     return this.#join(this.#authenticator?.verdict(verdict, now) ?? []);

@@ -82,6 +82,11 @@ export class Authenticator {
   get deadline(): Millis | undefined {
     return this.#deadline;
   }
+  /** The Success or Failure that ended it, to be sent again. */
+  get lastReply(): AuthOutput | undefined {
+    const phase = this.#phase;
+    return phase.at === "done" ? this.#reply(phase.identifier, phase.success, phase.message) : undefined;
+  }
   /** The refusal after which the peer may try again: when it leaves instead, this is why. */
   get lastRefusal(): AuthFailure | undefined {
     return this.#lastRefusal;

@@ -103,6 +103,8 @@ export class Link {
   #leaving: LinkFailure | undefined;
   #setupDeadline: Millis | undefined;
   #echoDeadline: Millis | undefined;
+  /** The peer has sent a packet of the network phase: it knows that it is authenticated. */
+  #heardNetwork = false;
   #protocolRejects = 0;
   #networkUp = false;
   #out: LinkOutput[] = [];
@@ -222,6 +224,7 @@ export class Link {
       case Protocol.ccp:
       case Protocol.ipv6cp: {
         if (phase.at !== "network" || !packet.ok) return; // RFC 1661 §3.5
+        this.#heardNetwork = true;
         const outputs = phase.network.receive(protocol, packet.value, now);
         if (outputs === undefined) this.#rejectProtocol(protocol, payload);
         else this.#runNetwork(outputs, now);
@@ -270,6 +273,7 @@ export class Link {
       this.#setupDeadline ??= Millis(now + this.#settings.setupLimitMs);
     }
     this.#auth = undefined;
+    this.#heardNetwork = false;
     this.#echoDeadline = undefined;
     this.#networkGone();
   }
@@ -385,7 +389,11 @@ export class Link {
     const phase = this.#phase;
     if (phase.at === "authenticate") this.#authenticate(phase.auth.tick(now), now);
     if (phase.at === "callback") this.#runCbcp(phase.cbcp.tick(now), now);
-    if (phase.at === "network") this.#runNetwork(phase.network.tick(now), now);
+    if (phase.at === "network") {
+      const outputs = phase.network.tick(now);
+      if (outputs.length > 0 && !this.#heardNetwork && this.#auth) this.#authenticate(this.#auth.repeatSuccess(), now);
+      this.#runNetwork(outputs, now);
+    }
     this.#keepAlive(now);
   }
 

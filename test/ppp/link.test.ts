@@ -126,6 +126,24 @@ test("a server that challenges again in the middle of a session gets an answer",
   pair.client.receive(Protocol.chap, packet(3, 77, Buffer.from("S=0")), pair.now);
   assert.equal(pair.client.link.phase, "network");
 });
+test("a Success that got lost is sent again to a peer that neither repeats its Response nor answers the network phase", () => {
+  const pair = new LinkPair(SERVER, CLIENT);
+  let lost = 0;
+  // pppd 2.4.9: takes no NCP before a Success, and never repeats a Response.
+  let responses = 0;
+  pair.wire = (from, { protocol, payload }) => {
+    if (protocol !== Protocol.chap) return true;
+    if (from === "client") return ++responses === 1;
+    return payload[0] !== 3 || ++lost > 1;
+  };
+  pair.up();
+  assert.equal(pair.client.link.phase, "authenticate");
+  pair.advance(5_000);
+  bothUp(pair);
+  assert.equal(lost, 2);
+  pair.advance(30_000);
+  assert.equal(lost, 2, "and not once the peer has spoken");
+});
 test("IPv6: a link-local identifier each, or a Protocol-Reject that harms nobody", () => {
   const v6 = { ipv6: "link-local" } as const;
   bothUp(new LinkPair({ ...SERVER, ...v6 }, { ...CLIENT, ...v6 }).up());
