@@ -7,7 +7,7 @@ import { Console } from "../../console/console.ts";
 import { Scope } from "../../scope.ts";
 import { type Accelerator, type MachineSpec, qemuArguments } from "./args.ts";
 import { spawnQemu } from "./process.ts";
-import { Qmp } from "./qmp.ts";
+import { MonitorClosed, Qmp } from "./qmp.ts";
 
 export interface MachineHost {
   readonly accelerator: Accelerator;
@@ -27,13 +27,16 @@ export class Machine {
   readonly line: Duplex;
   readonly #monitor: Qmp;
   readonly #scope: Scope;
+  /** Rejects with QEMU's last words. */
+  readonly #ended: Promise<never>;
 
-  private constructor(name: string, console: Console, line: Duplex, monitor: Qmp, scope: Scope) {
+  private constructor(name: string, console: Console, line: Duplex, monitor: Qmp, scope: Scope, ended: Promise<never>) {
     this.name = name;
     this.console = console;
     this.line = line;
     this.#monitor = monitor;
     this.#scope = scope;
+    this.#ended = ended;
   }
 
   /** Starts QEMU, hands it to its host and returns before the guest's first instruction. Throws with QEMU's own words if it ends instead. */
@@ -60,8 +63,8 @@ export class Machine {
       // From here on the console fails when the machine ends; the log says how it ended.
       ended.catch((error: Error) => console.note(error.message));
       const qmp = new Qmp(control);
-      await qmp.ready();
-      const machine = new Machine(spec.name, console, line, qmp, scope);
+      await orLastWords(qmp.ready(), ended);
+      const machine = new Machine(spec.name, console, line, qmp, scope, ended);
       host.adopt(machine);
       return machine;
     } catch (error) {
@@ -72,13 +75,18 @@ export class Machine {
 
   /** Lets the guest run. */
   async go(): Promise<void> {
-    await this.#monitor.execute("cont");
+    await orLastWords(this.#monitor.execute("cont"), this.#ended);
   }
 
   /** Ends QEMU and waits until it is gone. */
   async close(): Promise<void> {
     await this.#scope.close();
   }
+}
+
+/** A monitor that closed says less than QEMU itself: how it ended, and which machine. */
+function orLastWords<T>(answer: Promise<T>, ended: Promise<never>): Promise<T> {
+  return answer.catch((error: unknown) => (error instanceof MonitorClosed ? ended : Promise.reject(error)));
 }
 
 /** A listening unix socket, and the first connection to it. */

@@ -8,6 +8,14 @@ interface Answer {
   readonly error?: { readonly class: string; readonly desc: string };
 }
 
+/** The monitor's connection is gone: the machine has ended, or is about to. */
+export class MonitorClosed extends Error {
+  constructor(command: string) {
+    super(`QMP ${command}: the machine has ended`);
+    this.name = "MonitorClosed";
+  }
+}
+
 export class Qmp {
   readonly #socket: Socket;
   readonly #waiting = new Map<
@@ -21,7 +29,9 @@ export class Qmp {
   constructor(socket: Socket) {
     this.#socket = socket;
     const lines = createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY });
-    lines.on("line", (line) => this.#answer(JSON.parse(line)));
+    lines.on("line", (line) => this.#receive(line));
+    // Both tell of it: the interface repeats its input's errors, and an unheard one would end this process.
+    lines.on("error", () => this.#close());
     socket.on("error", () => this.#close());
     socket.on("close", () => this.#close());
   }
@@ -32,12 +42,24 @@ export class Qmp {
 
   /** Runs one command; throws with QEMU's own words when it is refused. */
   execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
-    if (this.#closed) return Promise.reject(new Error(`QMP ${command}: the machine has ended`));
+    if (this.#closed) return Promise.reject(new MonitorClosed(command));
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, command });
       this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     });
+  }
+
+  /** A machine that is killed in the middle of a line leaves half an object: it has ended. */
+  #receive(line: string): void {
+    let answer: Answer;
+    try {
+      answer = JSON.parse(line);
+    } catch {
+      this.#close();
+      return;
+    }
+    this.#answer(answer);
   }
 
   #answer(answer: Answer): void {
@@ -50,8 +72,7 @@ export class Qmp {
 
   #close(): void {
     this.#closed = true;
-    for (const { reject, command } of this.#waiting.values())
-      reject(new Error(`QMP ${command}: the machine has ended`));
+    for (const { reject, command } of this.#waiting.values()) reject(new MonitorClosed(command));
     this.#waiting.clear();
   }
 }
