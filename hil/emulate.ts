@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { systemClock } from "./clock.ts";
+import { Journal } from "./journal/journal.ts";
 import { QemuPort } from "./net/port.ts";
 import { deviceMachine, ensureDataDisk } from "./node/device.ts";
 import { chooseAccelerator } from "./node/qemu/accelerator.ts";
@@ -36,6 +37,7 @@ export async function emulate(state: string | undefined): Promise<number> {
     const host = {
       accelerator,
       clock,
+      journal: new Journal(clock),
       socketFolder: folder,
       runFolder: folder,
       adopt: (started: Machine) => void scope.own("device", started),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Progress } from "../image/progress.ts";
 import { elapsedMs, type LabClock } from "./clock.ts";
 import type { Transcript } from "./console/transcript.ts";
+import type { EventSink } from "./journal/journal.ts";
 import { CaptureFile } from "./net/capture-file.ts";
 import { checkImpairment, type Impairment } from "./net/impairment.ts";
 import { Link } from "./net/link.ts";
@@ -84,6 +85,7 @@ export interface LabPlace {
   /** Captures and raw consoles go here. */
   readonly runFolder: string;
   readonly clock: LabClock;
+  readonly journal: EventSink;
   readonly progress: Progress;
 }
 
@@ -134,7 +136,7 @@ export class LabHost implements LabRemains {
   }
 
   async #up<N extends AnyNodes, L extends string>(definition: LabDefinition<N, L>): Promise<Lab<N, L>> {
-    const { clock, progress, runFolder } = this.#place;
+    const { clock, journal, progress, runFolder } = this.#place;
     const boots = new Map<string, (place: NodePlace) => Promise<unknown>>();
     for (const [name, node] of Object.entries(definition.nodes)) {
       boots.set(name, await node.prepare(progress));
@@ -148,6 +150,7 @@ export class LabHost implements LabRemains {
     const host: MachineHost = {
       accelerator: this.#accelerator.accelerator,
       clock,
+      journal,
       socketFolder,
       runFolder,
       adopt: (machine) => {

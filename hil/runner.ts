@@ -1,8 +1,10 @@
-/** Runs a suite: lab up, scenarios in order, lab down, reports. The journal to come replaces the lists kept here. */
+/** Runs a suite: lab up, scenarios in order, lab down, reports. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Progress } from "../image/progress.ts";
 import type { LabClock } from "./clock.ts";
+import { consoleLines, renderLines } from "./console/transcript.ts";
+import { Journal, readJournal } from "./journal/journal.ts";
 import { LabHost } from "./lab.ts";
 import { emitHtml } from "./report/html.ts";
 import { emitJunit } from "./report/junit.ts";
@@ -28,7 +30,9 @@ export async function runSuite(request: RunRequest): Promise<RunReport> {
   const { suite, clock, progress, runFolder, signal } = request;
   await mkdir(runFolder, { recursive: true });
   const startedNs = clock.nowNs();
-  const host = new LabHost({ runFolder, clock, progress });
+  const journalPath = join(runFolder, "journal.ndjson");
+  const journal = new Journal(clock, journalPath);
+  const host = new LabHost({ runFolder, clock, journal, progress });
   const stop = (): void => void host.down().catch(() => {}); // its failure is reported by the run's own `down`
   signal.addEventListener("abort", stop);
   const results: ScenarioResult[] = [];
@@ -42,7 +46,9 @@ export async function runSuite(request: RunRequest): Promise<RunReport> {
   } finally {
     signal.removeEventListener("abort", stop);
     await host.down();
+    journal.close();
   }
+  const { events } = readJournal(journalPath);
   const report: RunReport = {
     suite: suite.name,
     title: suite.title,
@@ -56,9 +62,9 @@ export async function runSuite(request: RunRequest): Promise<RunReport> {
       frames: capture.frames,
       dropped,
     })),
-    consoles: [...host.transcripts].map(([node, transcript]) => ({ node, lines: transcript.lines() })),
+    consoles: [...host.transcripts.keys()].map((node) => ({ node, lines: consoleLines(events, node) })),
   };
-  await writeReports(report, host, runFolder);
+  await writeReports(report, runFolder);
   return report;
 }
 
@@ -148,10 +154,10 @@ function describe(error: Error): string {
   return bug ? (error.stack ?? error.message) : error.message;
 }
 
-async function writeReports(report: RunReport, host: LabHost, runFolder: string): Promise<void> {
+async function writeReports(report: RunReport, runFolder: string): Promise<void> {
   await writeFile(join(runFolder, "report.html"), emitHtml(report));
   await writeFile(join(runFolder, "junit.xml"), emitJunit(report));
-  for (const [node, transcript] of host.transcripts) {
-    await writeFile(join(runFolder, `${node}.log`), transcript.render(report.startedNs));
+  for (const { node, lines } of report.consoles) {
+    await writeFile(join(runFolder, `${node}.log`), renderLines(lines, report.startedNs));
   }
 }

@@ -1,6 +1,7 @@
-/** A serial console: always drained into its transcript, and asked questions from a cursor that never skips a byte. */
+/** A serial console: always drained into the journal, and asked questions from a cursor that never skips a byte. */
 import type { Duplex } from "node:stream";
 import { elapsedMs, type LabClock } from "../clock.ts";
+import type { EventSink } from "../journal/journal.ts";
 import { type Match, Matcher, nearestPartial, type Pattern } from "./matcher.ts";
 import { plain, Transcript } from "./transcript.ts";
 
@@ -39,21 +40,35 @@ export const LINUX_DEATH: readonly RegExp[] = [
 
 const UNREAD_KEPT = 64 * 1024;
 
+export interface ConsoleOptions {
+  readonly clock: LabClock;
+  /** Every byte of the line goes here, and every note. */
+  readonly journal: EventSink;
+  /** `LINUX_DEATH` unless given. */
+  readonly death?: readonly RegExp[] | undefined;
+  /** The command with which a person gets onto this console; errors end with it. */
+  readonly attach?: string | undefined;
+}
+
 export class Console {
   readonly name: string;
   readonly transcript = new Transcript();
   readonly #line: Duplex;
   readonly #clock: LabClock;
+  readonly #journal: EventSink;
+  readonly #attach: string | undefined;
   readonly #death: Matcher<string>;
   #unread = "";
   #listener: ((piece: string) => void) | undefined;
   #failed: ((error: ConsoleError) => void) | undefined;
   #failure: ConsoleError | undefined;
 
-  constructor(name: string, line: Duplex, clock: LabClock, death: readonly RegExp[] = LINUX_DEATH) {
+  constructor(name: string, line: Duplex, { clock, journal, attach, death = LINUX_DEATH }: ConsoleOptions) {
     this.name = name;
     this.#line = line;
     this.#clock = clock;
+    this.#journal = journal;
+    this.#attach = attach;
     this.#death = new Matcher(Object.fromEntries(death.map((pattern) => [pattern.source, pattern])));
     // Latin-1: one character is one byte, whatever the device sends and wherever a piece is cut.
     line.on("data", (bytes: Buffer) => this.#receive(bytes.toString("latin1")));
@@ -63,13 +78,15 @@ export class Console {
 
   /** Types `text` as it is; a line needs its own `\n`. */
   write(text: string): void {
-    this.transcript.add({ atNs: this.#clock.nowNs(), kind: "sent", text });
+    this.transcript.sent(text);
+    this.#journal.append({ kind: "console", node: this.name, direction: "tx", text });
     this.#line.write(Buffer.from(text, "latin1"));
   }
 
-  /** Puts a line of the driver's own into the transcript: what it asked or understood. */
+  /** Puts a line of the driver's own into the journal: what it asked or understood. */
   note(text: string): void {
-    this.transcript.add({ atNs: this.#clock.nowNs(), kind: "note", text });
+    this.transcript.noted(this.#clock.nowNs(), text);
+    this.#journal.append({ kind: "note", node: this.name, text });
   }
 
   /** Forgets what came so far and was not asked for: the next question sees new text only. */
@@ -114,7 +131,7 @@ export class Console {
       this.#listener = (piece) => {
         const answer = query.push(piece);
         if (answer === undefined) {
-          unread = (unread + piece).slice(-UNREAD_KEPT);
+          unread = keepEnd(unread + piece);
           return;
         }
         settle();
@@ -131,9 +148,10 @@ export class Console {
   }
 
   #receive(piece: string): void {
-    this.transcript.add({ atNs: this.#clock.nowNs(), kind: "received", text: piece });
+    this.transcript.received(this.#clock.nowNs(), piece);
+    this.#journal.append({ kind: "console", node: this.name, direction: "rx", text: piece });
     if (this.#listener !== undefined) this.#listener(piece);
-    else this.#unread = (this.#unread + piece).slice(-UNREAD_KEPT);
+    else this.#unread = keepEnd(this.#unread + piece);
     const death = this.#death.push(piece);
     if (death !== undefined) this.#fail("death", `the machine died: ${plain(death.text).trim()}`);
   }
@@ -145,6 +163,7 @@ export class Console {
 
   #error(cause: ConsoleError["kind"], what: string, sought: readonly Pattern[]): ConsoleError {
     const tail = this.transcript.tail(12);
+    const sent = this.transcript.lastSent;
     const lastNs = this.transcript.lastReceivedNs;
     const silent =
       lastNs === undefined ? "it never said anything" : `silent for ${seconds(elapsedMs(lastNs, this.#clock.nowNs()))}`;
@@ -153,11 +172,18 @@ export class Console {
       `${this.name}: ${what}`,
       `  sought:  ${sought.map((pattern) => (typeof pattern === "string" ? JSON.stringify(pattern) : String(pattern))).join("  or  ")}`,
       ...(near === undefined ? [] : [`  nearest: ${JSON.stringify(near)}`]),
-      `  console: ${silent}; its last lines:`,
+      ...(sent === "" ? [] : [`  typed:   ${JSON.stringify(sent)}`]),
+      `  console: ${silent}${tail.length === 0 ? "" : "; its last lines:"}`,
       ...tail.map((line) => `  | ${line}`),
+      ...(this.#attach === undefined ? [] : [`  look:    ${this.#attach}`]),
     ];
     return new ConsoleError(this.name, cause, lines.join("\n"));
   }
+}
+
+/** Cut at twice the length only, so that many small pieces do not copy the whole each time. */
+function keepEnd(text: string): string {
+  return text.length > 2 * UNREAD_KEPT ? text.slice(-UNREAD_KEPT) : text;
 }
 
 function seconds(ms: number): string {

@@ -1,12 +1,6 @@
-/** Everything that passed over one console, in order and with times: what reports, error texts and (later) replays are made of. */
+/** What passed over a console as lines for people: all of it from the journal's events, the end of it from a bounded memory. */
 import { elapsedMs } from "../clock.ts";
-
-export interface TranscriptEntry {
-  readonly atNs: bigint;
-  /** As the host sees it: `received` came from the machine, `sent` was typed, `note` is what a driver understood. */
-  readonly kind: "received" | "sent" | "note";
-  readonly text: string;
-}
+import type { Event } from "../journal/event.ts";
 
 /** One line for people. */
 export interface TranscriptLine {
@@ -16,57 +10,109 @@ export interface TranscriptLine {
   readonly text: string;
 }
 
-export class Transcript {
-  readonly #entries: TranscriptEntry[] = [];
-  #lastReceivedNs: bigint | undefined;
+/** The part of an event that lines are made of. */
+interface Said {
+  readonly atNs: bigint;
+  readonly kind: "received" | "note";
+  readonly text: string;
+}
 
-  add(entry: TranscriptEntry): void {
-    this.#entries.push(entry);
-    if (entry.kind === "received") this.#lastReceivedNs = entry.atNs;
+/** What `node` said and what was noted about it, line by line. Framed results are left out: their note says the same in words. */
+export function consoleLines(events: Iterable<Event>, node: string): TranscriptLine[] {
+  const said: Said[] = [];
+  for (const event of events) {
+    if (event.kind === "note" && event.node === node) said.push({ atNs: event.atNs, kind: "note", text: event.text });
+    else if (event.kind === "console" && event.node === node && event.direction === "rx") {
+      said.push({ atNs: event.atNs, kind: "received", text: event.text });
+    }
+  }
+  return linesOf(said);
+}
+
+/** A log file: seconds since `startNs`, then the line. */
+export function renderLines(lines: readonly TranscriptLine[], startNs: bigint): string {
+  return lines
+    .map((line) => `${(elapsedMs(startNs, line.atNs) / 1000).toFixed(3).padStart(9)} ${line.text}\n`)
+    .join("");
+}
+
+function linesOf(said: readonly Said[]): TranscriptLine[] {
+  const drafts: { atNs: bigint; kind: "received" | "note"; text: string }[] = [];
+  let open: (typeof drafts)[number] | undefined;
+  for (const { atNs, kind, text } of said) {
+    if (kind === "note") {
+      for (const line of text.split("\n")) drafts.push({ atNs, kind, text: line });
+    } else {
+      for (const [index, part] of text.split("\n").entries()) {
+        if (index > 0) open = undefined;
+        if (open !== undefined) open.text += part;
+        else if (part !== "") {
+          open = { atNs, kind, text: part };
+          drafts.push(open);
+        }
+      }
+    }
+  }
+  const frames = new FrameFilter();
+  return drafts.flatMap((draft) => {
+    const text = draft.kind === "note" ? draft.text : frames.without(draft.text);
+    return text === undefined ? [] : [{ ...draft, text: plain(text) }];
+  });
+}
+
+/** What is remembered of a console: enough for the end of an error message, however much was said. */
+const KEPT_CHARACTERS = 64 * 1024;
+
+/** The last 64 KiB of a console. The journal has the rest. */
+export class Transcript {
+  #said: Said[] = [];
+  #first = 0;
+  #characters = 0;
+  #lastReceivedNs: bigint | undefined;
+  #lastSent = "";
+
+  received(atNs: bigint, text: string): void {
+    this.#lastReceivedNs = atNs;
+    this.#add({ atNs, kind: "received", text });
+  }
+
+  sent(text: string): void {
+    this.#lastSent = (this.#lastSent + text).slice(-80);
+  }
+
+  noted(atNs: bigint, text: string): void {
+    this.#add({ atNs, kind: "note", text });
   }
 
   get lastReceivedNs(): bigint | undefined {
     return this.#lastReceivedNs;
   }
 
-  /** What came and what was noted, line by line. Framed results are left out: their note says the same in words. */
-  lines(): TranscriptLine[] {
-    const drafts: { atNs: bigint; kind: "received" | "note"; text: string }[] = [];
-    let open: (typeof drafts)[number] | undefined;
-    for (const { atNs, kind, text } of this.#entries) {
-      if (kind === "note") {
-        for (const line of text.split("\n")) drafts.push({ atNs, kind, text: line });
-      } else if (kind === "received") {
-        for (const [index, part] of text.split("\n").entries()) {
-          if (index > 0) open = undefined;
-          if (open !== undefined) open.text += part;
-          else if (part !== "") {
-            open = { atNs, kind, text: part };
-            drafts.push(open);
-          }
-        }
-      }
-    }
-    const frames = new FrameFilter();
-    return drafts.flatMap((draft) => {
-      const text = draft.kind === "note" ? draft.text : frames.without(draft.text);
-      return text === undefined ? [] : [{ ...draft, text: plain(text) }];
-    });
+  /** The last bytes that were typed, at most 80. */
+  get lastSent(): string {
+    return this.#lastSent;
   }
 
   /** The last `count` lines that say something. */
   tail(count: number): string[] {
-    return this.lines()
+    return linesOf(this.#said.slice(this.#first))
       .map((line) => line.text)
       .filter((text) => text.trim() !== "")
       .slice(-count);
   }
 
-  /** The log file: seconds since `startNs`, then the line. */
-  render(startNs: bigint): string {
-    return this.lines()
-      .map((line) => `${(elapsedMs(startNs, line.atNs) / 1000).toFixed(3).padStart(9)} ${line.text}\n`)
-      .join("");
+  #add(said: Said): void {
+    const text = said.text.slice(-KEPT_CHARACTERS);
+    this.#said.push(text.length === said.text.length ? said : { ...said, text });
+    this.#characters += text.length;
+    while (this.#characters > KEPT_CHARACTERS) {
+      this.#characters -= this.#said[this.#first]?.text.length ?? 0;
+      this.#first++;
+    }
+    if (this.#first > this.#said.length / 2) {
+      this.#said = this.#said.slice(this.#first);
+      this.#first = 0;
+    }
   }
 }
 

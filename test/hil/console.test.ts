@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Console, ConsoleError } from "../../hil/console/console.ts";
-import { FakeLine, ManualClock } from "./fake-line.ts";
+import { ConsoleError } from "../../hil/console/console.ts";
+import { renderLines } from "../../hil/console/transcript.ts";
+import { fakeConsole } from "./fake-line.ts";
 
-function open() {
-  const line = new FakeLine();
-  const clock = new ManualClock();
-  return { line, clock, console: new Console("router", line, clock) };
-}
+const open = () => fakeConsole("router", { attach: "culvert console router" });
 const wait = { withinMs: 5000, reason: "the login prompt" };
 
 test("text that came before anyone asked is found", async () => {
@@ -41,9 +38,10 @@ test("skip forgets what was not asked for", async () => {
   assert.equal((await console.expect({ p: /(\w+)> / }, wait)).groups[0], "new");
 });
 
-test("a timeout says what was sought, how near it came, how long it was silent, and shows the tail", async () => {
+test("a timeout says what was sought, how near it came, how long it was silent, and shows the tail, what was typed and how to look", async () => {
   const { line, clock, console } = open();
   const asked = console.expect({ login: "culvert login: ", first: /New password: / }, wait);
+  console.write("admin\r");
   clock.advance(1000);
   line.say("starting\r\n\x1b[1mculvert log\x1b[0m\r\n");
   clock.advance(4000);
@@ -54,9 +52,11 @@ test("a timeout says what was sought, how near it came, how long it was silent, 
       "router: waited 5.0 s for the login prompt",
       '  sought:  "culvert login: "  or  /New password: /',
       '  nearest: "culvert log"',
+      '  typed:   "admin\\r"',
       "  console: silent for 4.0 s; its last lines:",
       "  | starting",
       "  | culvert log",
+      "  look:    culvert console router",
     ].join("\n"),
   });
 });
@@ -65,7 +65,7 @@ test("a console that never spoke is called so", async () => {
   const { clock, console } = open();
   const asked = console.expect({ p: "x" }, wait);
   clock.advance(5000);
-  await assert.rejects(asked, /it never said anything/);
+  await assert.rejects(asked, /it never said anything\n {2}look/);
 });
 
 test("a kernel panic fails the question at once, and every later one, with its whole line", async () => {
@@ -98,16 +98,41 @@ test("two questions at once are a mistake of the caller", async () => {
   await asked;
 });
 
-test("the transcript has every line with the time of its first byte", () => {
-  const { line, clock, console } = open();
+test("a console's lines, made of the journal's events, have the time of their first byte", () => {
+  const { line, clock, console, lines } = open();
   line.say("first li");
   clock.advance(1500);
   line.say("ne\r\nsecond");
   console.note("$ understood");
-  const seconds = console.transcript.lines().map(({ atNs, text }) => `${(Number(atNs) / 1e9).toFixed(1)} ${text}`);
+  const seconds = lines().map(({ atNs, text }) => `${(Number(atNs) / 1e9).toFixed(1)} ${text}`);
   assert.deepEqual(seconds, ["1.0 first line", "2.5 second", "2.5 $ understood"]);
   assert.equal(
-    console.transcript.render(1_000_000_000n),
+    renderLines(lines(), 1_000_000_000n),
     "    0.000 first line\n    1.500 second\n    1.500 $ understood\n",
   );
+});
+
+test("the journal has every byte of both directions, and the notes, in order", () => {
+  const { line, console, events } = open();
+  line.say("\xff\x00login: ");
+  console.write("admin\r");
+  console.note("logged in");
+  assert.deepEqual(
+    events.map(({ atNs: _, ...body }) => body),
+    [
+      { kind: "console", node: "router", direction: "rx", text: "\xff\x00login: " },
+      { kind: "console", node: "router", direction: "tx", text: "admin\r" },
+      { kind: "note", node: "router", text: "logged in" },
+    ],
+  );
+});
+
+test("the console itself remembers its end only, however it came", () => {
+  const { line, console } = open();
+  for (let at = 0; at < 20_000; at++) line.say(`line ${at}\n`);
+  assert.equal(console.transcript.tail(1)[0], "line 19999");
+  assert.ok(console.transcript.tail(20_000).join("\n").length <= 64 * 1024);
+  line.say(`${"x".repeat(200_000)}end`);
+  assert.equal(console.transcript.tail(20_000).join("\n").length, 64 * 1024);
+  assert.ok(console.transcript.tail(1)[0]?.endsWith("xend"));
 });

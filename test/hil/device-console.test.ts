@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Console } from "../../hil/console/console.ts";
 import { DeviceConsole } from "../../hil/node/device-console.ts";
 import { awaitSession, parseSessions } from "../../hil/scenarios/device-sessions.ts";
-import { FakeLine, ManualClock } from "./fake-line.ts";
+import { type FakeLine, fakeConsole, ManualClock } from "./fake-line.ts";
 
 /** A device that echoes what is typed and answers from `answers` (a list: one after the other), in pieces of three bytes. */
 function deviceWith(answers: Readonly<Record<string, string | string[]>>): {
@@ -12,7 +11,7 @@ function deviceWith(answers: Readonly<Record<string, string | string[]>>): {
   typed: string[];
   line: FakeLine;
 } {
-  const line = new FakeLine();
+  const { line, console } = fakeConsole("device");
   const typed: string[] = [];
   line.typed = (text) => {
     typed.push(text);
@@ -21,7 +20,7 @@ function deviceWith(answers: Readonly<Record<string, string | string[]>>): {
     const said = `${command}\r\n${typeof answer === "string" ? answer : answer.shift()}`;
     for (let at = 0; at < said.length; at += 3) line.say(said.slice(at, at + 3));
   };
-  return { device: new DeviceConsole(new Console("device", line, new ManualClock())), typed, line };
+  return { device: new DeviceConsole(console), typed, line };
 }
 
 /** Moves the clock on, half a second at a time, until `work` has an outcome. */

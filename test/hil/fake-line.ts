@@ -1,6 +1,10 @@
 /** A console line whose far end the test plays, and a clock that only the test moves. */
 import { Duplex } from "node:stream";
 import type { LabClock } from "../../hil/clock.ts";
+import { Console, type ConsoleOptions } from "../../hil/console/console.ts";
+import { consoleLines, type TranscriptLine } from "../../hil/console/transcript.ts";
+import type { Event } from "../../hil/journal/event.ts";
+import { Journal } from "../../hil/journal/journal.ts";
 
 export class ManualClock implements LabClock {
   #nowNs = 1_000_000_000n;
@@ -37,4 +41,16 @@ export class FakeLine extends Duplex {
     done();
     this.typed(bytes.toString("latin1"));
   }
+}
+
+/** A console on a fake line, and everything that its journal heard. */
+export function fakeConsole(name: string, options: Partial<ConsoleOptions> = {}) {
+  const line = new FakeLine();
+  const clock = new ManualClock();
+  const journal = new Journal(clock);
+  const events: Event[] = [];
+  journal.subscribe((event) => events.push(event));
+  const console = new Console(name, line, { clock, journal, ...options });
+  const lines = (): TranscriptLine[] => consoleLines(events, name);
+  return { line, clock, console, events, lines };
 }

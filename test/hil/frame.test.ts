@@ -4,9 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Console } from "../../hil/console/console.ts";
 import { type CommandResult, FramedShell, frameCommand, printFrame } from "../../hil/console/frame.ts";
-import { FakeLine, ManualClock } from "./fake-line.ts";
+import { fakeConsole } from "./fake-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "culvert-frame-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -20,17 +19,16 @@ function realShell(typed: string): string {
 /** `answer` is what the far end prints for the n-th typed line. */
 function shellWith(answer: (typed: string, nth: number) => string): {
   shell: FramedShell;
-  console: Console;
+  lines: () => string[];
   typed: string[];
 } {
-  const line = new FakeLine();
+  const { line, console, lines } = fakeConsole("guest");
   const typed: string[] = [];
   line.typed = (text) => {
     typed.push(text);
     line.say(answer(text, typed.length - 1).replaceAll("\n", "\r\n"));
   };
-  const console = new Console("guest", line, new ManualClock());
-  return { shell: new FramedShell(console, "guest-frame"), console, typed };
+  return { shell: new FramedShell(console, "guest-frame"), lines: () => lines().map((each) => each.text), typed };
 }
 
 /** Runs the command for each way to spoil its first answer; the second one is the shell's own, unspoilt. */
@@ -97,16 +95,13 @@ test("the echo of the typed line is no answer", async () => {
 });
 
 test("run fails with the command, its status and its words; the transcript shows them instead of the frame", async () => {
-  const { shell, console } = shellWith(realShell);
+  const { shell, lines } = shellWith(realShell);
   await assert.rejects(shell.run("echo no such thing >&2; exit 4"), {
     name: "CommandError",
     message: "guest: `echo no such thing >&2; exit 4` ended with status 4:\nno such thing",
   });
   assert.deepEqual(
-    console.transcript
-      .lines()
-      .map((each) => each.text)
-      .filter((text) => text !== ""),
+    lines().filter((text) => text !== ""),
     ["$ echo no such thing >&2; exit 4", "no such thing", "[status 4]"],
   );
 });

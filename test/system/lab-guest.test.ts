@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../../hil/clock.ts";
 import { ConsoleError } from "../../hil/console/console.ts";
+import { Journal } from "../../hil/journal/journal.ts";
 import { defineLab, LabHost } from "../../hil/lab.ts";
 import { guestNode } from "../../hil/node/guest.ts";
 import { temporaryFolder } from "./lab-run.ts";
@@ -12,7 +13,9 @@ test("a guest boots, answers rightly while its kernel talks into the answers, an
     nodes: { guest: guestNode({ name: "lan-host", packages: [], executables: [] }, (guest) => guest) },
     links: { lan: ["guest.eth0"] },
   });
-  const host = new LabHost({ runFolder: temporaryFolder(), clock: systemClock(), progress: () => {} });
+  const clock = systemClock();
+  const place = { runFolder: temporaryFolder(), clock, journal: new Journal(clock), progress: () => {} };
+  const host = new LabHost(place);
   try {
     const { node } = await host.up(lab);
     const { shell } = node.guest;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { LabClock } from "../../clock.ts";
 import { Console } from "../../console/console.ts";
+import type { EventSink } from "../../journal/journal.ts";
 import { Scope } from "../../scope.ts";
 import { type Accelerator, type MachineSpec, qemuArguments } from "./args.ts";
 import { spawnQemu } from "./process.ts";
@@ -12,6 +13,7 @@ import { MonitorClosed, Qmp } from "./qmp.ts";
 export interface MachineHost {
   readonly accelerator: Accelerator;
   readonly clock: LabClock;
+  readonly journal: EventSink;
   /** Folder for unix sockets; short, because their paths end at 107 bytes. */
   readonly socketFolder: string;
   /** Folder for what stays: the raw console. */
@@ -59,7 +61,7 @@ export class Machine {
         throw new Error(`${spec.name}: QEMU ended: ${end.said}`);
       });
       const [line, control] = await Promise.race([Promise.all([serial.socket, monitor.socket]), ended]);
-      const console = new Console(spec.name, line, host.clock);
+      const console = new Console(spec.name, line, host);
       // From here on the console fails when the machine ends; the log says how it ended.
       ended.catch((error: Error) => console.note(error.message));
       const qmp = new Qmp(control);
