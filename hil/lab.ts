@@ -191,7 +191,7 @@ export class LabHost implements LabRemains {
       for (const port of ports) await port.listen(join(socketFolder, port.name));
       const path = join(this.#place.runFolder, `${name}.pcapng`);
       const capture = this.#scope.own(`capture of ${name}`, new CaptureFile(path, portNames, this.#place.clock));
-      const link = this.#scope.own(`link ${name}`, new Link(name, ports, capture, this.#place.clock, impairment));
+      const link = this.#scope.own(`link ${name}`, new Link(name, ports, capture, this.#place, impairment));
       this.#links.push(link);
       laid[name] = link;
     }

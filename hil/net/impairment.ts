@@ -40,6 +40,12 @@ export function checkImpairment(impairment: Impairment): void {
   if (!Number.isSafeInteger(seed)) throw new RangeError(`seed ${seed}: give a whole number`);
 }
 
+/** For people: `impaired: loss 0.05, delayMs 200`. */
+export function impairmentText(impairment: Impairment | undefined): string {
+  const values = Object.entries(impairment ?? {}).filter(([, value]) => value !== undefined);
+  return values.length === 0 ? "not impaired" : `impaired: ${values.map((pair) => pair.join(" ")).join(", ")}`;
+}
+
 export type FaultKind =
   | "lost"
   | "queue-full"

@@ -4,15 +4,19 @@
  * 1. its port hands it over; the cut cable loses it,
  * 2. traps look at it, in the order in which they were set, until one drops it,
  * 3. the lane of its sender delays, loses or harms it, as long as the link is impaired,
- * 4. it is recorded as it was sent, with a comment that says what was done to it,
+ * 4. it is recorded as it was sent, with a comment that says what was done to it, and the journal gets a `frame` event,
  * 5. when it is due, the ports of its receivers take it.
+ *
+ * The journal also hears of every trap that is hit and of everything that changes the line.
  */
+import { basename } from "node:path";
 import type { LabClock } from "../clock.ts";
+import type { EventSink } from "../journal/journal.ts";
 import type { CaptureFile } from "./capture-file.ts";
 import { ControlWatch } from "./control-watch.ts";
 import { DelayLine } from "./delay-line.ts";
 import { dissect } from "./dissect.ts";
-import { type Fault, type FaultKind, type Impairment, Lane, type Passage } from "./impairment.ts";
+import { type Fault, type FaultKind, type Impairment, impairmentText, Lane, type Passage } from "./impairment.ts";
 import type { Port } from "./port.ts";
 import type { Query } from "./query.ts";
 import { type Action, type Copy, type Occurrence, Trap } from "./trap.ts";
@@ -24,12 +28,19 @@ interface Side {
   readonly lane: Lane;
 }
 
+/** What a link lives in. */
+interface LinkPlace {
+  readonly clock: LabClock;
+  readonly journal: EventSink;
+}
+
 /** `Node` are the names that `from` and directions may use. */
 export class Link<Node extends string = string> {
   readonly name: string;
   readonly capture: CaptureFile;
   readonly #sides: readonly Side[];
   readonly #clock: LabClock;
+  readonly #journal: EventSink;
   readonly #usual: Impairment | undefined;
   readonly #onTheWay: DelayLine;
   readonly #control = new ControlWatch();
@@ -44,10 +55,17 @@ export class Link<Node extends string = string> {
    * The capture's sides are these ports, in this order; a port's node is its name up to the first dot. `usual` is what the
    * line is like when nobody says otherwise.
    */
-  constructor(name: string, ports: readonly Port[], capture: CaptureFile, clock: LabClock, usual?: Impairment) {
+  constructor(
+    name: string,
+    ports: readonly Port[],
+    capture: CaptureFile,
+    { clock, journal }: LinkPlace,
+    usual?: Impairment,
+  ) {
     this.name = name;
     this.capture = capture;
     this.#clock = clock;
+    this.#journal = journal;
     this.#usual = usual;
     this.#onTheWay = new DelayLine(clock);
     this.#sides = ports.map((port, index) => ({
@@ -56,7 +74,13 @@ export class Link<Node extends string = string> {
       node: port.name.replace(/\..*/, ""),
       lane: new Lane(index),
     }));
-    this.impair(usual);
+    journal.append({
+      kind: "link",
+      link: name,
+      ports: ports.map((port) => port.name),
+      capture: basename(capture.path),
+    });
+    if (usual !== undefined) this.impair(usual);
     for (const side of this.#sides) side.port.onFrame((frame) => this.#carry(side, frame));
   }
 
@@ -76,15 +100,18 @@ export class Link<Node extends string = string> {
    */
   impair(impairment: Impairment | undefined, sentBy?: Node): void {
     if (sentBy !== undefined) this.#rejectStranger(sentBy);
-    for (const { node, lane } of this.#sides) if (sentBy === undefined || node === sentBy) lane.impair(impairment);
+    this.#impair(impairment, sentBy);
+    this.#say(`${impairmentText(impairment)}${sentBy === undefined ? "" : ` for what ${sentBy} sends`}`);
   }
 
   /** Loses every frame, those on their way too, until `restore`. The machines' network cards do not notice: their carrier stays. */
   cut(): void {
     this.#isCut = true;
+    this.#say("cut: every frame is lost");
   }
   restore(): void {
     this.#isCut = false;
+    this.#say("restored: frames pass again");
   }
 
   /** `link.trap(drop, nth(1), lcp.code("configure-ack"), from("mobile"))`: a frame must match all queries. */
@@ -99,8 +126,9 @@ export class Link<Node extends string = string> {
   heal(): void {
     for (const trap of this.#traps) trap.remove();
     this.#traps = [];
-    this.impair(this.#usual);
-    this.restore();
+    this.#impair(this.#usual);
+    this.#isCut = false;
+    this.#say(`healed: no traps, no cut, ${impairmentText(this.#usual)}`);
   }
 
   /** What is on its way is lost. */
@@ -108,21 +136,43 @@ export class Link<Node extends string = string> {
     this.#onTheWay.close();
   }
 
+  #impair(impairment: Impairment | undefined, sentBy?: Node): void {
+    for (const { node, lane } of this.#sides) if (sentBy === undefined || node === sentBy) lane.impair(impairment);
+  }
+
+  #say(text: string): void {
+    this.#journal.append({ kind: "line", link: this.name, text });
+  }
+
   #carry(from: Side, frame: Buffer): void {
     if (frame.length < 14) return; // no Ethernet header
+    const number = this.capture.frames + 1;
     const receivers = this.#receivers(from.port, frame);
     const { passages, faults } = this.#isCut ? LOST_ON_CUT : this.#pass(from, frame);
     const notes = faults.map(({ note }) => note);
+    let isRecorded = false;
     for (const { kind } of faults) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1);
     for (const passage of passages) {
       this.#onTheWay.add(passage.dueNs, () => {
         const full = this.#isCut ? [] : receivers.filter((port) => !port.send(passage.frame));
         this.#dropped += full.length;
-        // Of a frame that was delayed this comes too late for the capture, and counts all the same.
-        if (full.length > 0) notes.push(`dropped: ${full.map((port) => port.name).join(", ")} is full`);
+        if (full.length === 0) return;
+        const dropped = `dropped: ${full.map((port) => port.name).join(", ")} is full`;
+        // A frame that was delayed is in the capture already, without this.
+        if (isRecorded) this.#say(`frame ${number} ${dropped}`);
+        else notes.push(dropped);
       });
     }
     this.capture.record(from.index, frame, notes.length === 0 ? undefined : notes.join("; "));
+    isRecorded = true;
+    this.#journal.append({
+      kind: "frame",
+      link: this.name,
+      number,
+      side: from.index,
+      length: frame.length,
+      ...(notes.length === 0 ? {} : { faults: notes }),
+    });
   }
 
   #pass(from: Side, frame: Buffer): { readonly passages: readonly Passage[]; readonly faults: readonly Fault[] } {
@@ -147,8 +197,10 @@ export class Link<Node extends string = string> {
     for (const trap of this.#traps) {
       const [copy] = copies;
       if (copy === undefined) break;
-      const lets = trap.spring(sighting, copy.frame, this.capture.frames + 1);
-      if (lets === undefined) continue;
+      const sprung = trap.spring(sighting, copy.frame, this.capture.frames + 1);
+      if (sprung === undefined) continue;
+      const { hit, copies: lets } = sprung;
+      this.#journal.append({ kind: "trap", link: this.name, rule: trap.says, frame: hit.frame, count: hit.count });
       faults.push({ kind: "trapped", note: `trap: ${trap.says}` });
       copies = copies.flatMap(({ heldMs }) => lets.map((each) => ({ ...each, heldMs: heldMs + each.heldMs })));
     }

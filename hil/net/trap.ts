@@ -117,14 +117,18 @@ export class Trap {
   }
 
   /** What becomes of a frame, or undefined when it is none of this trap's. `number` is its place in the capture. */
-  spring(sighting: Sighting, frame: Buffer, number: number): readonly Copy[] | undefined {
+  spring(
+    sighting: Sighting,
+    frame: Buffer,
+    number: number,
+  ): { readonly hit: Hit; readonly copies: readonly Copy[] } | undefined {
     if (this.#isRemoved || !this.#queries.every((query) => query.matches(sighting))) return undefined;
     this.#matched++;
     if (!this.#occurrence.includes(this.#matched)) return undefined;
     const hit: Hit = { atNs: this.#clock.nowNs(), frame: number, count: this.#matched };
     this.#hits.push(hit);
     for (const waiter of this.#waiters) if (this.#hits.length >= waiter.times) waiter.resolve(hit);
-    return this.#action.act(frame);
+    return { hit, copies: this.#action.act(frame) };
   }
 
   /** Waits until it has been hit `times` times in all, hits of the past included; throws a `TrapError` when that takes longer. */

@@ -12,6 +12,7 @@ import { repairChecksums } from "../../hil/net/dissect.ts";
 import type { Impairment } from "../../hil/net/impairment.ts";
 import { Link } from "../../hil/net/link.ts";
 import type { Port } from "../../hil/net/port.ts";
+import { EventList } from "./event-list.ts";
 import { ManualClock } from "./fake-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "culvert-link-"));
@@ -22,6 +23,7 @@ let captures = 0;
 export class MemoryPort implements Port {
   readonly name: string;
   readonly got: { readonly frame: Buffer; readonly atMs: number }[] = [];
+  full = false;
   transmit: (frame: Buffer) => void = () => {};
   readonly #nowMs: () => number;
 
@@ -33,8 +35,8 @@ export class MemoryPort implements Port {
     this.transmit = receive;
   }
   send(frame: Buffer): boolean {
-    this.got.push({ frame: Buffer.from(frame), atMs: this.#nowMs() });
-    return true;
+    if (!this.full) this.got.push({ frame: Buffer.from(frame), atMs: this.#nowMs() });
+    return !this.full;
   }
   /** The payloads of numbered frames, in the order of their arrival. */
   get numbers(): number[] {
@@ -45,6 +47,7 @@ export class MemoryPort implements Port {
 export interface LinkBench {
   readonly clock: ManualClock;
   readonly link: Link<"mobile" | "device">;
+  readonly events: EventList;
   readonly mobile: MemoryPort;
   readonly device: MemoryPort;
   /** The comments of all frames so far. */
@@ -60,8 +63,9 @@ export function linkBench(usual?: Impairment): LinkBench {
   const device = new MemoryPort("device.wan", nowMs);
   const capture = new CaptureFile(join(folder, `${captures++}.pcapng`), ["mobile.eth0", "device.wan"], clock);
   after(() => capture.close());
-  const link = new Link<"mobile" | "device">("internet", [mobile, device], capture, clock, usual);
-  return { clock, link, mobile, device, comments: () => capture.read().packets.map(({ comment }) => comment) };
+  const events = new EventList();
+  const link = new Link<"mobile" | "device">("internet", [mobile, device], capture, { clock, journal: events }, usual);
+  return { clock, link, events, mobile, device, comments: () => capture.read().packets.map(({ comment }) => comment) };
 }
 
 const ADDRESSES = Buffer.from("020000000002020000000001", "hex");

@@ -9,6 +9,7 @@ import { CaptureFile } from "../../hil/net/capture-file.ts";
 import { emitStreamFrame, StreamSplitter } from "../../hil/net/framing.ts";
 import { Link } from "../../hil/net/link.ts";
 import { type Port, QemuPort } from "../../hil/net/port.ts";
+import { EventList } from "./event-list.ts";
 import { ManualClock } from "./fake-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "culvert-net-"));
@@ -65,7 +66,8 @@ function linkOf(names: readonly string[]) {
   const ports = names.map((name) => new MemoryPort(name));
   const clock = new ManualClock();
   const capture = new CaptureFile(join(folder, `${names.join("-")}.pcapng`), names, clock);
-  return { ports, link: new Link("wan", ports, capture, clock), capture };
+  const events = new EventList();
+  return { ports, link: new Link("wan", ports, capture, { clock, journal: events }), capture, events: events.bodies };
 }
 
 test("a link of two ports is a cable: everything arrives at the other side, nothing comes back", () => {
@@ -89,7 +91,7 @@ test("a link of three ports learns where an address is, floods what it does not 
 });
 
 test("every frame is captured with its side and time; a frame that a full port refused says so", () => {
-  const { ports, link, capture } = linkOf(["a", "b"]);
+  const { ports, link, capture, events } = linkOf(["a", "b"]);
   const [a, b] = ports;
   a?.transmit(frame("02", "01", "first"));
   if (b !== undefined) b.full = true;
@@ -112,6 +114,12 @@ test("every frame is captured with its side and time; a frame that a full port r
   );
   assert.equal(packets[0]?.timestampNs, 1_000_000_000n);
   assert.equal(link.dropped, 1);
+  assert.deepEqual(events, [
+    { kind: "link", link: "wan", ports: ["a", "b"], capture: "a-b.pcapng" },
+    { kind: "frame", link: "wan", number: 1, side: 0, length: 19 },
+    { kind: "frame", link: "wan", number: 2, side: 0, length: 20, faults: ["dropped: b is full"] },
+    { kind: "frame", link: "wan", number: 3, side: 1, length: 19 },
+  ]);
   capture.close();
 });
 
