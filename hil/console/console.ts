@@ -1,8 +1,12 @@
 /** A serial console: always drained into the journal, and asked questions from a cursor that never skips a byte. */
 import type { Duplex } from "node:stream";
 import { elapsedMs, type LabClock } from "../clock.ts";
+import { Fault } from "../fault.ts";
 import type { EventSink } from "../journal/journal.ts";
-import { type Match, Matcher, nearestPartial, type Pattern } from "./matcher.ts";
+import { LINUX_DEATH } from "./death.ts";
+import { type Match, Matcher, nearestPartial } from "./matcher.ts";
+import { Pacer, type PacerOptions } from "./pacer.ts";
+import type { Pattern } from "./pattern.ts";
 import { plain, Transcript } from "./transcript.ts";
 
 /** How long, and what for: the two things the error of a wait that failed must say. */
@@ -15,11 +19,14 @@ export interface Wait {
 /** A question to the console's text. `push` sees every piece from the cursor on and answers with what is left over. */
 export interface Query<T> {
   push(piece: string): { readonly value: T; readonly rest: string } | undefined;
+  /** Called each time the console has been silent for `quietMs`. */
+  quiet?(): void;
+  readonly quietMs?: number;
   /** What is sought, for the error. */
   readonly sought: readonly Pattern[];
 }
 
-/** A wait on a console failed: too late, the device died, or the line is gone. */
+/** A wait on a console failed: too late, the machine died, or the line is gone. A line that was lost by a `Fault` gives that instead. */
 export class ConsoleError extends Error {
   readonly node: string;
   readonly kind: "timeout" | "death" | "closed";
@@ -31,62 +38,108 @@ export class ConsoleError extends Error {
   }
 }
 
-/** Text after which nothing good comes. Each ends with its line, so that the error can quote it whole. */
-export const LINUX_DEATH: readonly RegExp[] = [
-  /Kernel panic - not syncing[^\n]*\n/,
-  /\bOops(?::|\b.*SMP)[^\n]*\n/,
-  /BUG: unable to handle[^\n]*\n/,
-];
-
 const UNREAD_KEPT = 64 * 1024;
+/** So much of the line of a death is waited for. */
+const LAST_WORDS = 400;
 
 export interface ConsoleOptions {
   readonly clock: LabClock;
   /** Every byte of the line goes here, and every note. */
   readonly journal: EventSink;
-  /** `LINUX_DEATH` unless given. */
-  readonly death?: readonly RegExp[] | undefined;
+  /** See `deathStrings`; `LINUX_DEATH` unless given. */
+  readonly death?: readonly Pattern[] | undefined;
   /** The command with which a person gets onto this console; errors end with it. */
   readonly attach?: string | undefined;
+  /** For lines that lose what is typed too fast, as real UARTs do; without it everything is typed at once. */
+  readonly pace?: PacerOptions | undefined;
+}
+
+interface Failure {
+  readonly kind: "death" | "closed";
+  readonly message: string;
+  readonly fault?: Fault | undefined;
 }
 
 export class Console {
   readonly name: string;
+  readonly clock: LabClock;
   readonly transcript = new Transcript();
   readonly #line: Duplex;
-  readonly #clock: LabClock;
   readonly #journal: EventSink;
   readonly #attach: string | undefined;
-  readonly #death: Matcher<string>;
+  readonly #pacer: Pacer | undefined;
+  readonly #taps = new Set<(text: string) => void>();
+  readonly #closed: Promise<void>;
+  #deathStrings: readonly Pattern[] = [];
+  #death = new Matcher<string>({});
+  /** What was said since a death string came, until its line ends. */
+  #dying: string | undefined;
   #unread = "";
   #listener: ((piece: string) => void) | undefined;
-  #failed: ((error: ConsoleError) => void) | undefined;
-  #failure: ConsoleError | undefined;
+  #failed: ((failure: Failure) => void) | undefined;
+  #failure: Failure | undefined;
 
-  constructor(name: string, line: Duplex, { clock, journal, attach, death = LINUX_DEATH }: ConsoleOptions) {
+  constructor(name: string, line: Duplex, options: ConsoleOptions) {
+    const { clock, journal, attach, death = LINUX_DEATH, pace } = options;
     this.name = name;
+    this.clock = clock;
     this.#line = line;
-    this.#clock = clock;
     this.#journal = journal;
     this.#attach = attach;
-    this.#death = new Matcher(Object.fromEntries(death.map((pattern) => [pattern.source, pattern])));
+    this.deathStrings = death;
+    if (pace !== undefined) this.#pacer = new Pacer(clock, (text) => this.#type(text), pace);
     // Latin-1: one character is one byte, whatever the device sends and wherever a piece is cut.
     line.on("data", (bytes: Buffer) => this.#receive(bytes.toString("latin1")));
-    line.on("error", (error: Error) => this.#fail("closed", `the console failed: ${error.message}`));
-    line.on("close", () => this.#fail("closed", "the console was closed: the machine ended"));
+    line.on("error", (error: Error) => {
+      const fault = error instanceof Fault ? error : undefined;
+      this.#fail({ kind: "closed", message: `the console failed: ${error.message}`, fault });
+    });
+    this.#closed = new Promise((resolve) => {
+      line.on("close", () => {
+        this.#pacer?.close();
+        this.#fail({ kind: "closed", message: "the console was closed: the machine ended" });
+        resolve();
+      });
+    });
+  }
+
+  /** Texts after which nothing good comes; they differ between boot loader and system. Setting them forgets a death, as after a reset. */
+  get deathStrings(): readonly Pattern[] {
+    return this.#deathStrings;
+  }
+  set deathStrings(patterns: readonly Pattern[]) {
+    this.#deathStrings = patterns;
+    this.#death = new Matcher(Object.fromEntries(patterns.map((pattern, index) => [String(index), pattern])));
+    this.#dying = undefined;
+    if (this.#failure?.kind === "death") this.#failure = undefined;
+  }
+
+  /** Whether some of what was to be typed still waits for its turn. */
+  get isTyping(): boolean {
+    return this.#pacer?.isBusy ?? false;
+  }
+
+  /** Resolves when the line is gone. */
+  get closed(): Promise<void> {
+    return this.#closed;
   }
 
   /** Types `text` as it is; a line needs its own `\n`. */
   write(text: string): void {
-    this.transcript.sent(text);
-    this.#journal.append({ kind: "console", node: this.name, direction: "tx", text });
-    this.#line.write(Buffer.from(text, "latin1"));
+    if (this.#pacer === undefined) this.#type(text);
+    else this.#pacer.send(text);
   }
 
   /** Puts a line of the driver's own into the journal: what it asked or understood. */
   note(text: string): void {
-    this.transcript.noted(this.#clock.nowNs(), text);
+    this.transcript.noted(this.clock.nowNs(), text);
     this.#journal.append({ kind: "note", node: this.name, text });
+  }
+
+  /** Hears everything that is received from now on, beside whoever asks; the returned function ends that. */
+  tap(listener: (text: string) => void): () => void {
+    this.#taps.add(listener);
+    return () => void this.#taps.delete(listener);
   }
 
   /** Forgets what came so far and was not asked for: the next question sees new text only. */
@@ -110,65 +163,109 @@ export class Console {
   /** Feeds the query until it answers. One question at a time: two would steal each other's text. */
   ask<T>(query: Query<T>, wait: Wait): Promise<T> {
     if (this.#listener !== undefined) throw new Error(`console ${this.name}: two waits at once (${wait.reason})`);
-    const startedNs = this.#clock.nowNs();
+    const startedNs = this.clock.nowNs();
     return new Promise<T>((resolve, reject) => {
       let unread = this.#unread;
       const settle = (): void => {
         cancel();
+        watch.end();
         this.#listener = undefined;
         this.#failed = undefined;
       };
-      const cancel = this.#clock.after(wait.withinMs, () => {
+      const cancel = this.clock.after(wait.withinMs, () => {
         settle();
         this.#unread = unread.slice(-UNREAD_KEPT);
-        const late = `waited ${seconds(elapsedMs(startedNs, this.#clock.nowNs()))} for ${wait.reason}`;
-        reject(this.#error("timeout", late, query.sought));
+        const late = `waited ${seconds(elapsedMs(startedNs, this.clock.nowNs()))} for ${wait.reason}`;
+        if (this.#dying !== undefined) this.#die();
+        const what = this.#failure === undefined ? late : `${late}: ${this.#failure.message}`;
+        reject(this.#error(this.#failure ?? { kind: "timeout" }, what, query.sought));
       });
-      this.#failed = (error) => {
+      const watch = this.#watch(query);
+      this.#failed = (failure) => {
         settle();
-        reject(this.#error(error.kind, `while waiting for ${wait.reason}: ${error.message}`, query.sought));
+        reject(this.#error(failure, `while waiting for ${wait.reason}: ${failure.message}`, query.sought));
       };
-      this.#listener = (piece) => {
+      const listen = (piece: string): void => {
+        watch.heard();
+        unread = keepEnd(unread + piece);
         const answer = query.push(piece);
-        if (answer === undefined) {
-          unread = keepEnd(unread + piece);
-          return;
-        }
+        if (answer === undefined || this.#listener !== listen) return;
         settle();
         this.#unread = answer.rest;
         resolve(answer.value);
       };
+      this.#listener = listen;
       const first = this.#unread;
       this.#unread = "";
       unread = "";
-      this.#listener(first);
+      listen(first);
       // What was already on the console counts, even if the line is dead by now.
       if (this.#failure !== undefined) this.#failed?.(this.#failure);
     });
   }
 
-  #receive(piece: string): void {
-    this.transcript.received(this.#clock.nowNs(), piece);
-    this.#journal.append({ kind: "console", node: this.name, direction: "rx", text: piece });
-    if (this.#listener !== undefined) this.#listener(piece);
-    else this.#unread = keepEnd(this.#unread + piece);
-    const death = this.#death.push(piece);
-    if (death !== undefined) this.#fail("death", `the machine died: ${plain(death.text).trim()}`);
+  /** One timer that is set again only when it rings: text may come in very many pieces. */
+  #watch<T>(query: Query<T>): { heard(): void; end(): void } {
+    const { quietMs } = query;
+    if (quietMs === undefined) return { heard: () => {}, end: () => {} };
+    let heardNs = this.clock.nowNs();
+    const ring = (): void => {
+      const silentMs = elapsedMs(heardNs, this.clock.nowNs());
+      if (silentMs >= quietMs) {
+        heardNs = this.clock.nowNs();
+        cancel = this.clock.after(quietMs, ring);
+        query.quiet?.();
+      } else cancel = this.clock.after(quietMs - silentMs, ring);
+    };
+    let cancel = this.clock.after(quietMs, ring);
+    const heard = (): void => {
+      heardNs = this.clock.nowNs();
+    };
+    return { heard, end: () => cancel() };
   }
 
-  #fail(cause: "death" | "closed", message: string): void {
-    this.#failure ??= new ConsoleError(this.name, cause, message);
+  #type(text: string): void {
+    this.transcript.sent(text);
+    this.#journal.append({ kind: "console", node: this.name, direction: "tx", text });
+    if (!this.#line.destroyed) this.#line.write(Buffer.from(text, "latin1"));
+  }
+
+  #receive(piece: string): void {
+    this.transcript.received(this.clock.nowNs(), piece);
+    this.#journal.append({ kind: "console", node: this.name, direction: "rx", text: piece });
+    for (const tap of this.#taps) tap(piece);
+    this.#pacer?.received(piece);
+    if (this.#listener !== undefined) this.#listener(piece);
+    else this.#unread = keepEnd(this.#unread + piece);
+    if (this.#dying !== undefined) this.#dying += piece;
+    else {
+      const death = this.#death.push(piece);
+      if (death === undefined) return;
+      this.#dying = death.text + death.rest;
+    }
+    if (this.#dying.includes("\n") || this.#dying.length > LAST_WORDS) this.#die();
+  }
+
+  #die(): void {
+    const words = (this.#dying ?? "").split("\n", 1)[0]?.slice(0, LAST_WORDS) ?? "";
+    this.#dying = undefined;
+    this.#fail({ kind: "death", message: `the machine died: ${plain(words).trim()}` });
+  }
+
+  #fail(failure: Failure): void {
+    if (this.#dying !== undefined) this.#die();
+    this.#failure ??= failure;
     this.#failed?.(this.#failure);
   }
 
-  #error(cause: ConsoleError["kind"], what: string, sought: readonly Pattern[]): ConsoleError {
+  #error(failure: { kind: ConsoleError["kind"]; fault?: Fault | undefined }, what: string, sought: readonly Pattern[]) {
     const tail = this.transcript.tail(12);
     const sent = this.transcript.lastSent;
     const lastNs = this.transcript.lastReceivedNs;
     const silent =
-      lastNs === undefined ? "it never said anything" : `silent for ${seconds(elapsedMs(lastNs, this.#clock.nowNs()))}`;
+      lastNs === undefined ? "it never said anything" : `silent for ${seconds(elapsedMs(lastNs, this.clock.nowNs()))}`;
     const near = nearestPartial(sought, tail.join("\n"));
-    const lines = [
+    const message = [
       `${this.name}: ${what}`,
       `  sought:  ${sought.map((pattern) => (typeof pattern === "string" ? JSON.stringify(pattern) : String(pattern))).join("  or  ")}`,
       ...(near === undefined ? [] : [`  nearest: ${JSON.stringify(near)}`]),
@@ -176,8 +273,9 @@ export class Console {
       `  console: ${silent}${tail.length === 0 ? "" : "; its last lines:"}`,
       ...tail.map((line) => `  | ${line}`),
       ...(this.#attach === undefined ? [] : [`  look:    ${this.#attach}`]),
-    ];
-    return new ConsoleError(this.name, cause, lines.join("\n"));
+    ].join("\n");
+    if (failure.fault === undefined) return new ConsoleError(this.name, failure.kind, message);
+    return new Fault(failure.fault.faultClass, message, { node: this.name, cause: failure.fault });
   }
 }
 

@@ -70,7 +70,7 @@ export class DeviceConsole {
  * still open when the question is asked, where the command is echoed, does not count; a kernel message behind the prompt does no harm.
  */
 class PromptQuery implements Query<string> {
-  readonly sought = [PROMPT];
+  readonly sought = ["> ", "# "];
   #text = "";
 
   push(piece: string): { value: string; rest: string } | undefined {

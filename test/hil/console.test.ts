@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConsoleError } from "../../hil/console/console.ts";
+import { UBOOT_DEATH } from "../../hil/console/death.ts";
+import { bounded } from "../../hil/console/pattern.ts";
 import { renderLines } from "../../hil/console/transcript.ts";
+import { Fault } from "../../hil/fault.ts";
 import { fakeConsole } from "./fake-line.ts";
 
 const open = () => fakeConsole("router", { attach: "culvert console router" });
@@ -35,12 +38,12 @@ test("skip forgets what was not asked for", async () => {
   line.say("old> ");
   console.skip();
   line.say("new> ");
-  assert.equal((await console.expect({ p: /(\w+)> / }, wait)).groups[0], "new");
+  assert.equal((await console.expect({ p: bounded("(\\w{1,20})> ") }, wait)).groups[0], "new");
 });
 
 test("a timeout says what was sought, how near it came, how long it was silent, and shows the tail, what was typed and how to look", async () => {
   const { line, clock, console } = open();
-  const asked = console.expect({ login: "culvert login: ", first: /New password: / }, wait);
+  const asked = console.expect({ login: "culvert login: ", first: bounded("New pass(word)?: ") }, wait);
   console.write("admin\r");
   clock.advance(1000);
   line.say("starting\r\n\x1b[1mculvert log\x1b[0m\r\n");
@@ -50,7 +53,7 @@ test("a timeout says what was sought, how near it came, how long it was silent, 
     kind: "timeout",
     message: [
       "router: waited 5.0 s for the login prompt",
-      '  sought:  "culvert login: "  or  /New password: /',
+      '  sought:  "culvert login: "  or  /New pass(word)?: /',
       '  nearest: "culvert log"',
       '  typed:   "admin\\r"',
       "  console: silent for 4.0 s; its last lines:",
@@ -88,6 +91,73 @@ test("a closed line fails the question", async () => {
   const asked = console.expect({ p: "x" }, wait);
   line.destroy();
   await assert.rejects(asked, { kind: "closed", message: /the machine ended/ });
+});
+
+test("a line that was lost by a fault of the bench is such a fault, with the same words", async () => {
+  const { line, console } = open();
+  const asked = console.expect({ p: "x" }, wait);
+  line.destroy(new Fault("bench", "/dev/ttyUSB0 is gone"));
+  await assert.rejects(asked, (error) => {
+    assert.ok(error instanceof Fault);
+    assert.equal(error.faultClass, "bench");
+    assert.match(error.message, /router: while waiting for .*is gone\n[\s\S]*look:/);
+    return true;
+  });
+});
+
+test("death strings belong to a rung: setting others changes what kills, and forgets a death before a reset", async () => {
+  const { line, console } = open();
+  console.deathStrings = UBOOT_DEATH;
+  line.say("Kernel panic - not syncing: an old log\n");
+  line.say('"Synchronous Abort" handler, esr 0x96000010\r\nelr: 0\n');
+  await assert.rejects(console.expect({ p: "=> " }, wait), { kind: "death", message: /esr 0x96000010\n/ });
+  console.deathStrings = [];
+  line.say("=> ");
+  await console.expect({ p: "=> " }, wait);
+});
+
+test("a death whose line never ends is reported when the time is up or the line closes", async () => {
+  const late = open();
+  const asked = late.console.expect({ p: "x" }, wait);
+  late.line.say("Kernel panic - not syncing: half a wor");
+  late.clock.advance(5000);
+  await assert.rejects(asked, { kind: "death", message: /waited 5.0 s .*died: .*half a wor\n/ });
+  const gone = open();
+  gone.line.say("Kernel panic - not syncing: half");
+  gone.line.destroy();
+  await gone.console.closed;
+  await assert.rejects(gone.console.expect({ p: "x" }, wait), { kind: "death", message: /half\n/ });
+});
+
+test("a tap hears everything beside the one who asks", async () => {
+  const { line, console } = open();
+  const heard: string[] = [];
+  const end = console.tap((text) => heard.push(text));
+  line.say("login: ");
+  await console.expect({ p: "login: " }, wait);
+  end();
+  line.say("more");
+  assert.deepEqual(heard, ["login: "]);
+});
+
+test("a query hears of silence, each time it has lasted", async () => {
+  const { line, clock, console } = open();
+  let rang = 0;
+  const query = { sought: [], quietMs: 1000, quiet: () => void rang++, push: (piece: string) => answerTo(piece) };
+  const answerTo = (piece: string) => (piece === "end" ? { value: piece, rest: "" } : undefined);
+  const asked = console.ask(query, { withinMs: 60_000, reason: "the end" });
+  clock.advance(900);
+  line.say("x");
+  clock.advance(900);
+  assert.equal(rang, 0);
+  clock.advance(100);
+  assert.equal(rang, 1);
+  clock.advance(1000);
+  assert.equal(rang, 2);
+  line.say("end");
+  await asked;
+  clock.advance(5000);
+  assert.equal(rang, 2);
 });
 
 test("two questions at once are a mistake of the caller", async () => {

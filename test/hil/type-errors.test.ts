@@ -1,0 +1,105 @@
+/** What the compiler refuses: each wrong line must be an error with these words, and no right line may be one. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { execPath } from "node:process";
+import { after, test } from "node:test";
+
+interface Snippet {
+  /** Imports and declarations; `#/` stands for the root of the sources. */
+  readonly given: readonly string[];
+  readonly right: readonly string[];
+  /** Lines and what the error of each must say. */
+  readonly wrong: readonly (readonly [line: string, says: RegExp])[];
+}
+
+const SNIPPETS: Readonly<Record<string, Snippet>> = {
+  "console patterns have an upper bound": {
+    given: ['import { bounded } from "#/hil/console/pattern.ts";', "declare const text: string;"],
+    right: [
+      'bounded("U-Boot (\\\\d{4})\\\\.\\\\d{2}");',
+      'bounded("[+*$]\\\\+(?:a|b)?(?<name>c{0,3})");',
+      `bounded("${"long ".repeat(100)}");`,
+    ],
+    wrong: [
+      ['bounded("login:.* x");', /the \* before \\?" x\\?" has no upper bound: write \{0,80\}/],
+      ['bounded("a+");', /the \+ before .* has no upper bound/],
+      ['bounded("\\\\d{2,}x");', /\{2,\} has no upper bound: write \{2,80\}/],
+      ['bounded("login: $");', /\$ needs text that has not come yet/],
+      ['bounded("\\\\bOops");', /\\\\?b needs text that has not come yet/],
+      ['bounded("a(?=b)");', /lookaround needs text beside the match/],
+      ['bounded("a(?<!b)c");', /lookaround needs text beside the match/],
+      ['bounded("(a)\\\\1");', /refers to another group/],
+      ["bounded(text);", /takes a literal.*readPattern\(\) takes any text/],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the snippet's own
+      ["bounded(`a${text}`);", /takes a literal/],
+    ],
+  },
+  "a raw RegExp is no pattern": {
+    given: [
+      'import type { Console } from "#/hil/console/console.ts";',
+      'import { bounded } from "#/hil/console/pattern.ts";',
+      "declare const console: Console;",
+      'const wait = { withinMs: 1, reason: "it" };',
+    ],
+    right: [
+      'export const match = console.expect({ login: "login: ", prompt: bounded("=> ") }, wait);',
+      'match.then((found) => found.pattern === "prompt");',
+    ],
+    wrong: [
+      ["console.expect({ login: /login: / }, wait);", /RegExp.*is (not assignable|missing)/],
+      ["console.deathStrings = [/panic/];", /RegExp.*is (not assignable|missing)/],
+      ['match.then((found) => found.pattern === "promt");', /no overlap/],
+    ],
+  },
+};
+
+const root = resolve(".");
+const folder = mkdtempSync(join(tmpdir(), "culvert-types-"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** The compiler's complaints: `file:line` and the text, continuation lines included. */
+function compile(): ReadonlyMap<string, string> {
+  const names = Object.keys(SNIPPETS).map((_, index) => `snippet-${index}.ts`);
+  for (const [index, { given, right, wrong }] of Object.values(SNIPPETS).entries()) {
+    const lines = [...given, ...right, ...wrong.map(([line]) => line), "export {};", ""];
+    writeFileSync(join(folder, names[index] ?? ""), lines.join("\n").replaceAll('"#/', `"${relative(folder, root)}/`));
+  }
+  const compilerOptions = {
+    ...{ noEmit: true, allowImportingTsExtensions: true, incremental: false },
+    ...{ rootDir: "/", typeRoots: [join(root, "node_modules/@types")] },
+  };
+  const config = { extends: join(root, "tsconfig.json"), compilerOptions, include: [], files: names };
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+  const tsc = spawnSync(execPath, [join(root, "node_modules/typescript/bin/tsc"), "--pretty", "false", "-p", folder]);
+  const errors = new Map<string, string>();
+  let place = "";
+  for (const line of tsc.stdout
+    .toString()
+    .split("\n")
+    .filter((each) => each !== "")) {
+    const start = /^(?:.*\/)?(snippet-\d+\.ts)\((\d+),\d+\): (.*)$/.exec(line);
+    if (start !== null) place = `${start[1]}:${start[2]}`;
+    assert.notEqual(place, "", `not about a snippet: ${line}`);
+    errors.set(place, `${errors.get(place) ?? ""}${start?.[3] ?? line}\n`);
+  }
+  assert.equal(tsc.stderr.toString(), "");
+  return errors;
+}
+
+const errors = compile();
+
+for (const [index, [claim, { given, right, wrong }]] of Object.entries(SNIPPETS).entries()) {
+  test(claim, () => {
+    const all = [...given, ...right, ...wrong.map(([line]) => line)];
+    for (const [at, line] of all.entries()) {
+      const error = errors.get(`snippet-${index}.ts:${at + 1}`);
+      const says = wrong[at - given.length - right.length]?.[1];
+      if (says === undefined) assert.equal(error, undefined, `refused: ${line}`);
+      else assert.match(error ?? "accepted", says, line);
+    }
+  });
+}
