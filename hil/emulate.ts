@@ -6,7 +6,7 @@ import process from "node:process";
 import { systemClock } from "./clock.ts";
 import { Journal } from "./journal/journal.ts";
 import { QemuPort } from "./net/port.ts";
-import { deviceMachine, ensureDataDisk } from "./node/device.ts";
+import { deviceImage, ensureDataDisk } from "./node/device.ts";
 import { chooseAccelerator } from "./node/qemu/accelerator.ts";
 import { Machine } from "./node/qemu/machine.ts";
 import { ProgressPrinter } from "./report/progress.ts";
@@ -23,7 +23,7 @@ export async function emulate(state: string | undefined): Promise<number> {
   const clock = systemClock();
   try {
     const printer = scope.own("progress", new ProgressPrinter(process.stdout, clock, new Paint(process.stdout.isTTY)));
-    const machineOf = await deviceMachine((event) => printer.print(event));
+    const image = await deviceImage((event) => printer.print(event));
     const folder = await mkdtemp(join(tmpdir(), "culvert-"));
     scope.defer(folder, () => rm(folder, { recursive: true, force: true }));
     const stateFolder = state === undefined ? folder : resolve(state);
@@ -37,12 +37,13 @@ export async function emulate(state: string | undefined): Promise<number> {
     const host = {
       accelerator,
       clock,
-      journal: new Journal(clock),
       socketFolder: folder,
       runFolder: folder,
+      journal: new Journal(clock),
+      instance: "emulate",
       adopt: (started: Machine) => void scope.own("device", started),
     };
-    const machine = await Machine.start(machineOf("device", dataDisk, nics), host);
+    const machine = await Machine.start(image.machine("device", dataDisk, nics), host);
     printer.close();
     const kept = state === undefined ? "nothing is kept" : `its data stays in ${dataDisk}`;
     process.stdout.write(

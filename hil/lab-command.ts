@@ -53,6 +53,7 @@ export async function runLab(options: LabRunOptions): Promise<number> {
       clock,
       progress: (event) => printer.print(event),
       signal: interrupt.signal,
+      command: process.argv.slice(2),
     });
     printer.close();
     console.log(emitSummary(report, shown, paint));

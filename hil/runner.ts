@@ -1,163 +1,229 @@
-/** Runs a suite: lab up, scenarios in order, lab down, reports. */
-import { mkdir, writeFile } from "node:fs/promises";
+/**
+ * Runs a suite: its shared lab's scenarios in their order, then those that get a lab of their own, then reports. Everything
+ * that happens goes into the journal; a scenario that failed by the lab's own fault is tried again, and no other.
+ */
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Progress } from "../image/progress.ts";
+import { workFolder } from "../image/project.ts";
 import type { LabClock } from "./clock.ts";
 import { consoleLines, renderLines } from "./console/transcript.ts";
+import { isLabFault } from "./fault.ts";
+import type { Failure } from "./journal/event.ts";
 import { Journal, readJournal } from "./journal/journal.ts";
-import { LabHost } from "./lab.ts";
+import type { Lab } from "./lab.ts";
+import { LabHost } from "./lab-host.ts";
 import { emitHtml } from "./report/html.ts";
 import { emitJunit } from "./report/junit.ts";
-import type { RunReport, ScenarioResult, StepResult } from "./report/run-report.ts";
-import { type Step, type Suite, selectScenarios } from "./scenario.ts";
+import type { RunReport, ScenarioResult } from "./report/run-report.ts";
+import { type Claim, type StagePlan, type Step, type Suite, selectScenarios } from "./scenario.ts";
+import { SnapshotStore } from "./snapshot-store.ts";
+import { StageBroken, Stages } from "./stages.ts";
+import { StepList } from "./step-list.ts";
 
 export interface RunRequest {
   readonly suite: Suite;
   /** Run only the scenarios that `selectScenarios` takes for this. */
   readonly filter: string | undefined;
-  /** An existing or new folder for reports, captures and console logs. */
+  /** An existing or new folder for the journal, reports, captures and console logs. */
   readonly runFolder: string;
   readonly clock: LabClock;
   readonly progress: Progress;
   /** Aborting takes the lab down; the run then ends with what it has. */
   readonly signal: AbortSignal;
+  /** The command line, for the report's "run it again". */
+  readonly command: readonly string[];
 }
 
-const LAB_UP = "lab-up";
+/** How often a scenario is tried whose lab fails. */
+const ATTEMPTS = 2;
 
-/** Runs the suite and writes `report.html`, `junit.xml`, `NODE.log`, `NODE.console` and `LINK.pcapng` into the run folder. */
+/** Runs the suite and writes `journal.ndjson`, the reports, `NODE.log`, `NODE.console` and `LINK.pcapng` into the run folder. */
 export async function runSuite(request: RunRequest): Promise<RunReport> {
-  const { suite, clock, progress, runFolder, signal } = request;
+  const { runFolder, clock, suite, signal } = request;
   await mkdir(runFolder, { recursive: true });
-  const startedNs = clock.nowNs();
-  const journalPath = join(runFolder, "journal.ndjson");
-  const journal = new Journal(clock, journalPath);
-  const host = new LabHost({ runFolder, clock, journal, progress });
-  const stop = (): void => void host.down().catch(() => {}); // its failure is reported by the run's own `down`
+  const journal = new Journal(clock, join(runFolder, "journal.ndjson"));
+  const run = new SuiteRun(request, journal);
+  const stop = (): void => void run.host.down().catch(() => {}); // its failure is reported by the run's own `down`
   signal.addEventListener("abort", stop);
-  const results: ScenarioResult[] = [];
   try {
-    const steps = new StepList(clock, progress, host, signal);
-    const run = await steps.step("build and boot every node", () => suite.open(host)).catch(() => undefined);
-    results.push(steps.result({ name: LAB_UP, claim: "every node of the lab boots and answers on its console" }));
-    for (const scenario of selectScenarios(suite, request.filter)) {
-      results.push(await runScenario(scenario, run, results, new StepList(clock, progress, host, signal)));
-    }
+    journal.append({ kind: "run", suite: suite.name, title: suite.title, command: request.command });
+    await run.all();
   } finally {
     signal.removeEventListener("abort", stop);
-    await host.down();
+    await run.host.down();
+    await rm(join(runFolder, "snapshots"), { recursive: true, force: true });
     journal.close();
   }
-  const { events } = readJournal(journalPath);
-  const report: RunReport = {
-    suite: suite.name,
-    title: suite.title,
-    startedNs,
-    endedNs: clock.nowNs(),
-    accelerator: host.accelerator && `${host.accelerator.accelerator} (${host.accelerator.because})`,
-    scenarios: results,
-    captures: host.links.map(({ name, capture, dropped }) => ({
-      link: name,
-      file: basename(capture.path),
-      frames: capture.frames,
-      dropped,
-    })),
-    consoles: [...host.transcripts.keys()].map((node) => ({ node, lines: consoleLines(events, node) })),
-  };
-  await writeReports(report, runFolder);
-  return report;
+  return await run.report(journal.startNs);
 }
 
-type RunScenario = (name: string, step: Step) => Promise<void>;
+class SuiteRun {
+  readonly host: LabHost;
+  readonly #request: RunRequest;
+  readonly #journal: Journal;
+  readonly #stages: Stages;
+  readonly #results: ScenarioResult[] = [];
+  /** The lab of the scenarios without `from`, and which of them have run in it. */
+  #shared: { readonly lab: Lab; readonly ran: Set<string> } | undefined;
+  #steps = 0;
 
-async function runScenario(
-  scenario: Suite["scenarios"][number],
-  run: RunScenario | undefined,
-  before: readonly ScenarioResult[],
-  steps: StepList,
-): Promise<ScenarioResult> {
-  const { name, claim, impossible } = scenario;
-  if (impossible !== undefined) return { name, claim, verdict: "impossible", steps: [], because: impossible };
-  const passed = (name: string): boolean => before.some((each) => each.name === name && each.verdict === "pass");
-  const missing = run === undefined ? LAB_UP : scenario.needs?.find((need) => !passed(need));
-  if (run === undefined || missing !== undefined) {
-    return { name, claim, verdict: "blocked", steps: [], because: `needs ${missing}, which did not pass` };
-  }
-  // A scenario's own words count as a step, so that nothing can fail without a place.
-  await run(scenario.name, steps.step).catch((error) => steps.outside(error));
-  return steps.result(scenario);
-}
-
-/** The steps of one scenario, as they happen. */
-class StepList {
-  readonly #clock: LabClock;
-  readonly #progress: Progress;
-  readonly #host: LabHost;
-  readonly #signal: AbortSignal;
-  readonly #done: StepResult[] = [];
-
-  constructor(clock: LabClock, progress: Progress, host: LabHost, signal: AbortSignal) {
-    this.#clock = clock;
-    this.#progress = progress;
-    this.#host = host;
-    this.#signal = signal;
-  }
-
-  readonly step: Step = async (name, work) => {
-    this.#signal.throwIfAborted();
-    const startedNs = this.#clock.nowNs();
-    this.#progress({ kind: "start", step: name });
-    try {
-      const value = await work();
-      this.#finish(name, startedNs, undefined);
-      return value;
-    } catch (error) {
-      this.#finish(name, startedNs, this.#explain(error));
-      throw error;
-    }
-  };
-
-  /** An error that no step has reported yet. */
-  outside(error: unknown): void {
-    if (this.#done.some((step) => step.failure !== undefined)) return;
-    this.#finish("between its steps", this.#clock.nowNs(), this.#explain(error));
-  }
-
-  result(of: { readonly name: string; readonly claim: string }): ScenarioResult {
-    const failed = this.#done.some((step) => step.failure !== undefined);
-    return { name: of.name, claim: of.claim, verdict: failed ? "fail" : "pass", steps: this.#done, because: undefined };
-  }
-
-  #finish(name: string, startedNs: bigint, failure: string | undefined): void {
-    const endedNs = this.#clock.nowNs();
-    this.#done.push({ name, startedNs, endedNs, failure });
-    const took = `${(Number(endedNs - startedNs) / 1e9).toFixed(1)} s`;
-    this.#progress({ kind: "done", step: name, text: failure === undefined ? took : `FAILED after ${took}` });
-  }
-
-  /** The error in words, then the last lines of every console that the words do not quote already. */
-  #explain(error: unknown): string {
-    if (this.#signal.aborted) return "the run was interrupted";
-    const words = error instanceof Error ? describe(error) : String(error);
-    const tails = [...this.#host.transcripts].flatMap(([node, transcript]) => {
-      const tail = transcript.tail(8);
-      if (tail.length === 0 || tail.slice(-2).every((line) => words.includes(line))) return [];
-      return ["", `last lines of ${node}:`, ...tail.map((line) => `  | ${line}`)];
+  constructor(request: RunRequest, journal: Journal) {
+    const { suite, runFolder, clock, progress } = request;
+    this.#request = request;
+    this.#journal = journal;
+    this.host = new LabHost(suite.lab, { runFolder, clock, journal, progress });
+    this.#stages = new Stages({
+      suite,
+      host: this.host,
+      // What a suite that always boots saves is of no use to other runs.
+      store: new SnapshotStore(join(suite.cold ? runFolder : workFolder, "snapshots")),
+      journal,
+      report: (stage, work) => this.#runStage(stage, work),
     });
-    return [words, ...tails].join("\n");
   }
-}
 
-/** Errors of the lab speak for themselves; for the rest the place in the code is part of the story. */
-function describe(error: Error): string {
-  const bug = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
-  return bug ? (error.stack ?? error.message) : error.message;
-}
+  async all(): Promise<void> {
+    const { suite, filter } = this.#request;
+    const selected = selectScenarios(suite, filter);
+    // First those that share a lab: the others end it.
+    for (const scenario of selected.filter(({ from }) => from === undefined)) await this.#scenario(scenario);
+    this.#shared = undefined;
+    for (const scenario of selected.filter(({ from }) => from !== undefined)) await this.#scenario(scenario);
+  }
 
-async function writeReports(report: RunReport, runFolder: string): Promise<void> {
-  await writeFile(join(runFolder, "report.html"), emitHtml(report));
-  await writeFile(join(runFolder, "junit.xml"), emitJunit(report));
-  for (const { node, lines } of report.consoles) {
-    await writeFile(join(runFolder, `${node}.log`), renderLines(lines, report.startedNs));
+  async #scenario(scenario: Claim): Promise<void> {
+    const { name, claim, impossible } = scenario;
+    if (impossible !== undefined) return this.#end({ name, claim, verdict: "impossible", because: impossible });
+    const missing = scenario.needs?.find((need) => !this.#hasPassed(need));
+    if (missing !== undefined) {
+      return this.#end({ name, claim, verdict: "blocked", because: `needs ${missing}, which did not pass` });
+    }
+    for (let attempt = 1; ; attempt++) {
+      this.#journal.append({ kind: "scenario-begin", scenario: name, claim, attempt });
+      const steps = this.#stepList(name);
+      const failure = await this.#attempt(scenario, steps);
+      if (failure instanceof StageBroken) {
+        return this.#end({ name, claim, verdict: "blocked", because: failure.message });
+      }
+      if (failure === undefined && attempt === 1) return this.#end({ name, claim, verdict: "pass" }, steps);
+      if (failure === undefined) {
+        const because = `passed at attempt ${attempt}, after a fault of the lab`;
+        return this.#end({ name, claim, verdict: "flaky", because }, steps);
+      }
+      if (!isLabFault(failure.faultClass) || attempt === ATTEMPTS || this.#request.signal.aborted) {
+        return this.#end({ name, claim, verdict: "fail" }, steps);
+      }
+      this.#shared = undefined;
+      this.#say(`${name}: a fault of the lab (${failure.faultClass}), not of what is tested: it is tried again`);
+    }
+  }
+
+  /** Undefined when it passed. */
+  async #attempt(scenario: Claim, steps: StepList): Promise<Failure | StageBroken | undefined> {
+    try {
+      const lab = await this.#labFor(scenario, steps);
+      await this.#request.suite.runScenario(scenario.name, lab, steps.step);
+    } catch (error) {
+      if (error instanceof StageBroken) return error;
+      // A scenario's own words count as a step, so that nothing can fail without a place.
+      steps.outside(error);
+    }
+    return steps.failure;
+  }
+
+  async #labFor(scenario: Claim, steps: StepList): Promise<Lab> {
+    if (scenario.from !== undefined) {
+      const { from } = scenario;
+      return await steps.step(`a fresh lab at stage ${from}`, () => this.#stages.reach(from));
+    }
+    const shared = this.#shared ?? { lab: await this.#openShared(), ran: new Set<string>() };
+    this.#shared = shared;
+    // After a fault of the lab there is a new one: what this scenario builds on is done again.
+    for (const need of this.#request.suite.scenarios) {
+      if (!this.#isNeeded(need.name, scenario) || shared.ran.has(need.name)) continue;
+      await this.#request.suite.runScenario(need.name, shared.lab, (name, work) =>
+        steps.step(`again, ${need.name}: ${name}`, work),
+      );
+      shared.ran.add(need.name);
+    }
+    shared.ran.add(scenario.name);
+    return shared.lab;
+  }
+
+  async #openShared(): Promise<Lab> {
+    const { suite } = this.#request;
+    return suite.cold ? await this.#stages.boot() : await this.#stages.reach("booted");
+  }
+
+  #isNeeded(name: string, by: Claim): boolean {
+    return (by.needs ?? []).some((need) => {
+      const scenario = this.#request.suite.scenarios.find((each) => each.name === need);
+      return need === name || (scenario !== undefined && this.#isNeeded(name, scenario));
+    });
+  }
+
+  async #runStage(stage: StagePlan, work: (step: Step) => Promise<void>): Promise<void> {
+    const { name, claim } = stage;
+    this.#journal.append({ kind: "scenario-begin", scenario: name, claim, attempt: 1 });
+    const steps = this.#stepList(name);
+    await work(steps.step).catch((error: unknown) => steps.outside(error));
+    this.#end({ name, claim, verdict: steps.failure === undefined ? "pass" : "fail" }, steps);
+    if (steps.failure !== undefined) throw new StageBroken(name);
+  }
+
+  #stepList(scenario: string): StepList {
+    const { clock, progress, signal } = this.#request;
+    return new StepList({
+      scenario,
+      clock,
+      progress,
+      signal,
+      journal: this.#journal,
+      host: this.host,
+      number: () => ++this.#steps,
+    });
+  }
+
+  #hasPassed(name: string): boolean {
+    return this.#results.some((each) => each.name === name && (each.verdict === "pass" || each.verdict === "flaky"));
+  }
+
+  #end(result: Omit<ScenarioResult, "steps" | "because"> & { because?: string }, steps?: StepList): void {
+    const { name, claim, verdict, because } = result;
+    this.#journal.append({ kind: "scenario-end", scenario: name, claim, verdict, because });
+    this.#results.push({ name, claim, verdict, because, steps: steps?.done ?? [] });
+  }
+
+  async report(startedNs: bigint): Promise<RunReport> {
+    const { suite, runFolder, clock } = this.#request;
+    const { accelerator, links, machines } = this.host;
+    const { events } = readJournal(join(runFolder, "journal.ndjson"));
+    const report: RunReport = {
+      suite: suite.name,
+      title: suite.title,
+      startedNs,
+      endedNs: clock.nowNs(),
+      accelerator: accelerator && `${accelerator.accelerator} (${accelerator.because})`,
+      scenarios: this.#results,
+      captures: links.map(({ name, capture, dropped }) => ({
+        link: name,
+        file: basename(capture.path),
+        frames: capture.frames,
+        dropped,
+      })),
+      consoles: [...machines.keys()].map((node) => ({ node, lines: consoleLines(events, node) })),
+    };
+    await writeFile(join(runFolder, "report.html"), emitHtml(report));
+    await writeFile(join(runFolder, "junit.xml"), emitJunit(report));
+    for (const { node, lines } of report.consoles) {
+      await writeFile(join(runFolder, `${node}.log`), renderLines(lines, startedNs));
+    }
+    return report;
+  }
+
+  #say(text: string): void {
+    this.#journal.append({ kind: "message", text });
+    this.#request.progress({ kind: "note", text });
   }
 }

@@ -1,5 +1,9 @@
-/** Scenarios: each proves one claim about a running lab, step by step. A suite is a lab and the scenarios that share it. */
-import type { Lab, LabDefinition, LabHost, LabOf } from "./lab.ts";
+/**
+ * Scenarios: each proves one claim about a running lab, step by step. A suite is a lab, the stages that it can be brought to,
+ * and its scenarios. A scenario with `from` gets a lab of its own, fresh at that stage: restored from a snapshot where the lab
+ * can be saved. Scenarios without share one lab, one after the other, and say which others they `need`.
+ */
+import type { Lab, LabDefinition, LabOf } from "./lab.ts";
 
 /** Runs one named step. The name completes "failed at: …", so it says what is done and what must come of it. */
 export type Step = <T>(name: string, work: () => Promise<T> | T) => Promise<T>;
@@ -9,42 +13,77 @@ export interface Claim {
   readonly name: string;
   /** One sentence that is true if the scenario passes. */
   readonly claim: string;
-  /** Scenarios of the suite that must have passed before: they leave the lab as this one needs it. */
+  /** Scenarios of the suite that must have passed before: they leave the shared lab as this one needs it. */
   readonly needs?: readonly string[];
+  /** The stage at which this one gets a lab of its own. */
+  readonly from?: string;
   /** Why no peer of this lab can show it: the scenario is listed and reported with this reason, and does not run. */
   readonly impossible?: string;
 }
 
-export interface Scenario<L> extends Claim {
+/** `S` are the stages that it may start from. */
+export interface Scenario<L, S extends string = never> extends Claim {
+  readonly from?: S | typeof BOOTED;
   run(lab: L, step: Step): Promise<void>;
 }
 
+/** Every lab has this stage: all nodes are up, and nobody has asked them for anything. */
+export const BOOTED = "booted";
+
+/** A state of a lab that is worth coming back to. */
+export interface Stage<L, S extends string = string> {
+  /** One sentence that is true once it is reached. */
+  readonly claim: string;
+  /** The stage that it builds on; `booted` unless given. */
+  readonly after?: S;
+  run(lab: L, step: Step): Promise<void>;
+}
+
+export interface StagePlan {
+  readonly name: string;
+  readonly claim: string;
+  readonly after: string;
+}
+
+/** A suite whose lab's types are known only inside. */
 export interface Suite {
   readonly name: string;
   readonly title: string;
+  readonly lab: LabDefinition;
+  readonly stages: readonly StagePlan[];
   readonly scenarios: readonly Claim[];
-  /** Brings the lab up and returns how to run each scenario in it. */
-  open(host: LabHost): Promise<(scenario: string, step: Step) => Promise<void>>;
+  /** Always boot, at least once a run: for suites that prove that the lab boots. */
+  readonly cold: boolean;
+  /** Runs a stage's or a scenario's steps in a lab made from `lab`. */
+  runStage(name: string, lab: Lab, step: Step): Promise<void>;
+  runScenario(name: string, lab: Lab, step: Step): Promise<void>;
 }
 
-export function defineSuite<D extends LabDefinition>(suite: {
+export function defineSuite<D extends LabDefinition, S extends string = never>(suite: {
   readonly name: string;
   readonly title: string;
   readonly lab: D;
-  readonly scenarios: readonly (Scenario<LabOf<D>> | (Claim & { readonly impossible: string }))[];
+  readonly stages?: Readonly<Record<S, Stage<LabOf<D>, NoInfer<S>>>>;
+  readonly scenarios: readonly (Scenario<LabOf<D>, NoInfer<S>> | (Claim & { readonly impossible: string }))[];
+  readonly cold?: boolean;
 }): Suite {
-  const { name, title, lab, scenarios } = suite;
+  const { name, title, lab, scenarios, cold = false } = suite;
+  const stages = Object.entries<Stage<LabOf<D>>>(suite.stages ?? {});
   return {
     name,
     title,
+    lab,
+    stages: stages.map(([stage, { claim, after }]) => ({ name: stage, claim, after: after ?? BOOTED })),
     scenarios,
-    open: async (host) => {
-      const running: Lab = await host.up(lab);
-      return async (wanted, step) => {
-        const scenario = scenarios.find((each) => each.name === wanted);
-        // `running` was made from this very definition.
-        if (scenario !== undefined && "run" in scenario) await scenario.run(running as unknown as LabOf<D>, step);
-      };
+    cold,
+    // Both are called with labs that were made from this suite's own definition.
+    runStage: async (wanted, running, step) => {
+      const stage = stages.find(([each]) => each === wanted);
+      await stage?.[1].run(running as unknown as LabOf<D>, step);
+    },
+    runScenario: async (wanted, running, step) => {
+      const scenario = scenarios.find((each) => each.name === wanted);
+      if (scenario !== undefined && "run" in scenario) await scenario.run(running as unknown as LabOf<D>, step);
     },
   };
 }

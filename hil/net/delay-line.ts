@@ -31,11 +31,17 @@ export class DelayLine {
     this.#arm();
   }
 
+  /** What waits does not happen; what is added later does. */
+  clear(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#waiting = [];
+  }
+
   /** Nothing happens any more, neither what waits nor what is added. */
   close(): void {
     this.#isClosed = true;
-    this.#cancel?.();
-    this.#waiting = [];
+    this.clear();
   }
 
   #runDue(): void {

@@ -43,7 +43,7 @@ export class Link<Node extends string = string> {
   readonly #journal: EventSink;
   readonly #usual: Impairment | undefined;
   readonly #onTheWay: DelayLine;
-  readonly #control = new ControlWatch();
+  #control = new ControlWatch();
   readonly #faults = new Map<FaultKind, number>();
   /** Where each sender's MAC address was last seen. */
   readonly #learned = new Map<string, Port>();
@@ -129,6 +129,14 @@ export class Link<Node extends string = string> {
     this.#impair(this.#usual);
     this.#isCut = false;
     this.#say(`healed: no traps, no cut, ${impairmentText(this.#usual)}`);
+  }
+
+  /** As new, for other machines: healed, nothing on its way, no address learned. */
+  reset(): void {
+    this.heal();
+    this.#onTheWay.clear();
+    this.#learned.clear();
+    this.#control = new ControlWatch();
   }
 
   /** What is on its way is lost. */

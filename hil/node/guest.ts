@@ -1,10 +1,10 @@
 /** A Linux guest of ours: kernel and one initramfs, no disk, a framed shell on its serial console. */
 import { type BuiltGuest, buildGuest, type GuestSpec } from "../../image/guest.ts";
-import type { Progress } from "../../image/progress.ts";
 import type { Console } from "../console/console.ts";
 import { FramedShell } from "../console/frame.ts";
-import type { NodeDefinition, NodePlace } from "../lab.ts";
-import { Machine } from "./qemu/machine.ts";
+import type { MachinePlace, NodeDefinition } from "./definition.ts";
+import type { MachineSpec } from "./qemu/args.ts";
+import type { Machine } from "./qemu/machine.ts";
 
 const READY = "guest-shell-ready";
 const BOOT_WITHIN_MS = 120_000;
@@ -49,31 +49,12 @@ export class Guest {
   readonly shell: FramedShell;
   readonly console: Console;
 
-  private constructor(machine: Machine) {
+  /** The machine runs, or will run on, with its shell waiting for commands. */
+  constructor(machine: Machine) {
     this.name = machine.name;
     this.console = machine.console;
-    this.shell = new FramedShell(machine.console, `${machine.name}-frame`);
-  }
-
-  static async boot(place: NodePlace, built: BuiltGuest): Promise<Guest> {
-    const machine = await Machine.start(
-      {
-        name: place.name,
-        memoryMib: MEMORY_MIB,
-        kernel: built.kernel,
-        initrd: built.initrd,
-        // Without IPv6 busybox listens on plain IPv4 sockets, the only ones that pptpctrl accepts.
-        // On a busy host the kernel may find that its emulated timer does not tick, and panic: no_timer_check.
-        append: "console=ttyS0 quiet panic=-1 mitigations=off ipv6.disable=1 no_timer_check",
-        disks: [],
-        nics: place.nics,
-        restarts: false,
-      },
-      place.host,
-    );
-    await machine.go();
-    await machine.console.expect({ ready: READY }, { withinMs: BOOT_WITHIN_MS, reason: "the guest to boot" });
-    return new Guest(machine);
+    // A restored guest remembers what was asked before it was saved: each life speaks of its own.
+    this.shell = new FramedShell(machine.console, `${machine.name}-${machine.instance}`);
   }
 
   /** Gives eth0 a static address, and a default route if there is a gateway. */
@@ -83,16 +64,52 @@ export class Guest {
   }
 }
 
-/** The definition of a lab node that is a guest with one NIC, `eth0`; `dress` gives it the verbs of its trade. */
-export function guestNode<N>(
-  contents: GuestContents,
-  dress: (guest: Guest) => N | Promise<N>,
-): NodeDefinition<N, "eth0"> {
+/** What makes a guest a node of a lab. */
+export interface GuestTrade<N> {
+  /** For reports: `Poptop 1.4 and pppd`. */
+  readonly what: string;
+  readonly contents: GuestContents;
+  /** Runs once, at the end of the boot. */
+  readonly setUp: (guest: Guest) => Promise<void>;
+  /** The verbs of its trade. It asks nothing of the guest, which may be one that was saved long after its boot. */
+  readonly dress: (guest: Guest) => N;
+}
+
+/** The definition of a lab node that is a guest with one NIC, `eth0`. */
+export function guestNode<N>({ what, contents, setUp, dress }: GuestTrade<N>): NodeDefinition<N, "eth0"> {
   return {
+    role: "peer",
+    what,
     nics: ["eth0"],
-    prepare: async (progress: Progress) => {
+    prepare: async (progress) => {
       const built = await buildGuest(guestSpec(contents), progress);
-      return async (place) => await dress(await Guest.boot(place, built));
+      return {
+        kind: "machine",
+        key: built.key,
+        spec: (place) => Promise.resolve(guestMachine(built, place)),
+        boot: async (machine) => {
+          await machine.console.expect({ ready: READY }, { withinMs: BOOT_WITHIN_MS, reason: "the guest to boot" });
+          const guest = new Guest(machine);
+          await setUp(guest);
+          return dress(guest);
+        },
+        attach: (machine) => dress(new Guest(machine)),
+      };
     },
+  };
+}
+
+function guestMachine(built: BuiltGuest, { name, nics }: MachinePlace): MachineSpec {
+  return {
+    name,
+    memoryMib: MEMORY_MIB,
+    kernel: built.kernel,
+    initrd: built.initrd,
+    // Without IPv6 busybox listens on plain IPv4 sockets, the only ones that pptpctrl accepts.
+    // On a busy host the kernel may find that its emulated timer does not tick, and panic: no_timer_check.
+    append: "console=ttyS0 quiet panic=-1 mitigations=off ipv6.disable=1 no_timer_check",
+    disks: [],
+    nics,
+    restarts: false,
   };
 }

@@ -1,6 +1,6 @@
 /** A computer on a LAN, as busybox: it answers pings, serves files and fetches them. */
 
-import type { NodeDefinition } from "../lab.ts";
+import type { NodeDefinition } from "../node/definition.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
 import { fetchFile, isAnswered, offerFile, ping } from "./traffic.ts";
 
@@ -26,8 +26,10 @@ export class LanHost {
 }
 
 export function lanHost(settings: LanHostSettings): NodeDefinition<LanHost, "eth0"> {
-  return guestNode({ name: "lan-host", packages: [], executables: [] }, async (guest) => {
-    await guest.configure(settings.address, settings.gateway);
-    return new LanHost(guest, settings.address.replace(/\/.*/, ""));
+  return guestNode({
+    what: "a host with busybox",
+    contents: { name: "lan-host", packages: [], executables: [] },
+    setUp: (guest) => guest.configure(settings.address, settings.gateway),
+    dress: (guest) => new LanHost(guest, settings.address.replace(/\/.*/, "")),
   });
 }

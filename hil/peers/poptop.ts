@@ -1,5 +1,5 @@
 /** Poptop 1.4 with pppd: the PPTP server most Linux users know, here as the far end that proves our client and our lab. */
-import type { NodeDefinition } from "../lab.ts";
+import type { NodeDefinition } from "../node/definition.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
 import {
   type Agreement,
@@ -91,11 +91,15 @@ export function poptop(settings: PoptopSettings): NodeDefinition<Poptop, "eth0">
       },
     ],
   };
-  return guestNode(contents, async (guest) => {
-    await guest.configure(address);
-    await guest.shell.run(
-      `touch ${PPPD_LOG}; (while :; do nc -l -p 1723 -e /usr/bin/poptop-call; done) >/dev/null 2>&1 &`,
-    );
-    return new Poptop(guest);
+  return guestNode({
+    what: "Poptop 1.4 and pppd 2.4.9",
+    contents,
+    setUp: async (guest) => {
+      await guest.configure(address);
+      await guest.shell.run(
+        `touch ${PPPD_LOG}; (while :; do nc -l -p 1723 -e /usr/bin/poptop-call; done) >/dev/null 2>&1 &`,
+      );
+    },
+    dress: (guest) => new Poptop(guest),
   });
 }

@@ -1,5 +1,5 @@
 /** The Linux PPTP client, pptp 1.10 and pppd, as a mobile user: one tunnel at a time. */
-import type { NodeDefinition } from "../lab.ts";
+import type { NodeDefinition } from "../node/definition.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
 import {
   type Agreement,
@@ -98,10 +98,14 @@ export function pptpLinux(settings: {
     modules: PPPD.modules,
     files: [{ path: "/etc/ppp/options", mode: 0o600, data: "" }],
   };
-  return guestNode(contents, async (guest) => {
-    await guest.configure(settings.address, settings.gateway);
-    await guest.shell.run("mkdir -p /var/run/pptp"); // the call manager's socket; Debian makes the folder at boot
-    return new PptpLinux(guest);
+  return guestNode({
+    what: "pptp-linux 1.10 and pppd 2.4.9",
+    contents,
+    setUp: async (guest) => {
+      await guest.configure(settings.address, settings.gateway);
+      await guest.shell.run("mkdir -p /var/run/pptp"); // the call manager's socket; Debian makes the folder at boot
+    },
+    dress: (guest) => new PptpLinux(guest),
   });
 }
 

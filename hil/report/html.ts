@@ -1,5 +1,6 @@
 /** The report of a run as one HTML file without any outside part: steps on a time line, consoles beside them, captures as links. */
 import { elapsedMs } from "../clock.ts";
+import type { Verdict } from "../journal/event.ts";
 import { PAGE_SCRIPT, PAGE_STYLE } from "./html-page.ts";
 import {
   type ConsoleResult,
@@ -7,7 +8,6 @@ import {
   type RunReport,
   type ScenarioResult,
   type StepResult,
-  type Verdict,
 } from "./run-report.ts";
 
 const WORD: Readonly<Record<Verdict, string>> = {
@@ -15,6 +15,8 @@ const WORD: Readonly<Record<Verdict, string>> = {
   fail: "failed",
   blocked: "not run",
   impossible: "impossible",
+  flaky: "passed at a later attempt",
+  quarantined: "quarantined",
 };
 
 export function emitHtml(report: RunReport): string {

@@ -1,5 +1,6 @@
 /** What a run leaves for its reports: plain data, no live objects. */
 import type { TranscriptLine } from "../console/transcript.ts";
+import type { Verdict } from "../journal/event.ts";
 
 export interface StepResult {
   readonly name: string;
@@ -8,9 +9,6 @@ export interface StepResult {
   /** Why the step failed, for people; undefined when it passed. */
   readonly failure: string | undefined;
 }
-
-/** `blocked`: not run, because something it needs had failed. `impossible`: nothing here could run it, and nothing is wrong. */
-export type Verdict = "pass" | "fail" | "blocked" | "impossible";
 
 export interface ScenarioResult {
   readonly name: string;
@@ -48,7 +46,7 @@ export interface RunReport {
 }
 
 export function countVerdicts(report: RunReport): Readonly<Record<Verdict, number>> {
-  const counts = { pass: 0, fail: 0, blocked: 0, impossible: 0 };
+  const counts = { pass: 0, fail: 0, flaky: 0, blocked: 0, impossible: 0, quarantined: 0 };
   for (const { verdict } of report.scenarios) counts[verdict]++;
   return counts;
 }

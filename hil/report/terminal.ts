@@ -1,16 +1,26 @@
 /** What a run says on the terminal while it goes on, and the table at its end. Colours only where a person sees them. */
 import { elapsedMs } from "../clock.ts";
-import { countVerdicts, failedStep, type RunReport, type ScenarioResult, type Verdict } from "./run-report.ts";
+import type { Verdict } from "../journal/event.ts";
+import { countVerdicts, failedStep, type RunReport, type ScenarioResult } from "./run-report.ts";
 
 const COLOUR: Readonly<Record<Verdict | "dim" | "bold", string>> = {
   pass: "32",
   fail: "31;1",
   blocked: "33",
   impossible: "2",
+  flaky: "33",
+  quarantined: "33",
   dim: "2",
   bold: "1",
 };
-const WORD: Readonly<Record<Verdict, string>> = { pass: "pass", fail: "FAIL", blocked: "not run", impossible: "-" };
+const WORD: Readonly<Record<Verdict, string>> = {
+  pass: "pass",
+  fail: "FAIL",
+  blocked: "not run",
+  impossible: "-",
+  flaky: "flaky",
+  quarantined: "aside",
+};
 
 export class Paint {
   readonly #on: boolean;

@@ -20,7 +20,10 @@ const HIT_WITHIN_MS = 30_000;
 const DATA_SEQUENCE = 60;
 
 /** Whatever comes of the scenario, the line is good again for the next one. */
-function onBadLine(claim: Claim, work: (lab: HeadOffice, step: Step) => Promise<void>): Scenario<HeadOffice> {
+function onBadLine(
+  claim: Omit<Claim, "from">,
+  work: (lab: HeadOffice, step: Step) => Promise<void>,
+): Scenario<HeadOffice> {
   return {
     ...claim,
     needs: ["configure"],

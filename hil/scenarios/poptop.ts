@@ -82,4 +82,5 @@ export const poptopSuite = defineSuite({
       },
     },
   ],
+  cold: true, // it proves the lab itself
 });

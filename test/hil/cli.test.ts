@@ -33,9 +33,9 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
     ["lab", "run", "--suite", "nosuch"],
     /there is no suite 'nosuch'; there are smoke, poptop, interop-server, interop-client/,
   ],
-  [["lab", "run", "--filter", "nosuch"], /no scenario of suite smoke contains 'nosuch'; there are configure, /],
-  [["lab", "run", "--filter", "dial,nosuch"], /no scenario of suite smoke contains 'nosuch'; there are configure, /],
-  [["lab", "run", "--filter", ","], /no scenario of suite smoke contains ','; there are configure, /],
+  [["lab", "run", "--filter", "nosuch"], /no scenario of suite smoke contains 'nosuch'; there are dial, /],
+  [["lab", "run", "--filter", "dial,nosuch"], /no scenario of suite smoke contains 'nosuch'; there are dial, /],
+  [["lab", "run", "--filter", ","], /no scenario of suite smoke contains ','; there are dial, /],
   [["lab", "list", "extra"], /lab list: .*extra.*; it takes no options/],
   [["emulate", "--stat", "x"], /emulate: Unknown option '--stat'; it takes --state/],
 ];

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { defineLab, type LabOf, type NodeDefinition } from "../../hil/lab.ts";
+import { defineLab, type LabOf } from "../../hil/lab.ts";
 import { DelayLine } from "../../hil/net/delay-line.ts";
 import { checkImpairment, type Impairment } from "../../hil/net/impairment.ts";
+import type { NodeDefinition } from "../../hil/node/definition.ts";
 import { type LinkBench, linkBench, numberedFrame } from "./link-bench.ts";
 
 /** The mobile user sends frames 0 to `count` − 1, one every `everyMs`; then time passes until all are there. */
@@ -244,6 +245,8 @@ test("what no line can be is refused, with the name of the value", () => {
 });
 
 const node: NodeDefinition<unknown, "wan" | "lan"> = {
+  role: "peer",
+  what: "a node",
   nics: ["wan", "lan"],
   prepare: () => Promise.reject(new Error("unused")),
 };

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineLab, type NodeDefinition } from "../../hil/lab.ts";
+import { defineLab } from "../../hil/lab.ts";
+import type { NodeDefinition } from "../../hil/node/definition.ts";
 import { type MachineSpec, qemuArguments } from "../../hil/node/qemu/args.ts";
 import { canaryBios } from "../../hil/node/qemu/canary.ts";
 import { parseNetworkSettings, pppdStatus } from "../../hil/peers/pppd.ts";
 import { Scope } from "../../hil/scope.ts";
 
 const node: NodeDefinition<unknown, "wan" | "lan"> = {
+  role: "peer",
+  what: "a node",
   nics: ["wan", "lan"],
   prepare: () => Promise.reject(new Error("unused")),
 };
@@ -44,7 +47,7 @@ test("a machine starts stopped, without default devices, with its disk and NIC a
     "-accel tcg,tb-size=256 -cpu max",
     "-m 512M -nodefaults -no-user-config -display none -S ",
     "-append console=ttyS0 quiet ",
-    "-chardev socket,id=serial0,path=/s/tty,logfile=/r/console -serial chardev:serial0",
+    "-chardev socket,id=serial0,path=/s/tty,logfile=/r/console,logappend=on -serial chardev:serial0",
     "-drive if=none,id=disk0,file=/root.sqfs,format=raw,readonly=on -device virtio-blk-pci,drive=disk0,serial=culvert-root",
     "-netdev stream,id=nic0,server=off,addr.type=unix,addr.path=/s/wan -device virtio-net-pci,netdev=nic0,mac=02:43:00:00:00:00,romfile=",
   ]) {

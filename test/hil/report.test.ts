@@ -45,7 +45,7 @@ const REPORT: RunReport = {
 };
 
 test("verdicts are counted", () => {
-  assert.deepEqual(countVerdicts(REPORT), { pass: 1, fail: 1, blocked: 1, impossible: 1 });
+  assert.deepEqual(countVerdicts(REPORT), { pass: 1, fail: 1, blocked: 1, impossible: 1, flaky: 0, quarantined: 0 });
 });
 
 test("JUnit: a case per scenario, the failed step as the failure, the ones that did not run skipped with their reason", () => {

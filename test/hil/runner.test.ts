@@ -3,36 +3,78 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { defineLab, type LabOf } from "../../hil/lab.ts";
+import type { NodeDefinition } from "../../hil/node/definition.ts";
 import type { RunReport } from "../../hil/report/run-report.ts";
 import { runSuite } from "../../hil/runner.ts";
-import { check, type Step, type Suite, selectScenarios } from "../../hil/scenario.ts";
+import { check, defineSuite, type Scenario, type Step, type Suite, selectScenarios } from "../../hil/scenario.ts";
 import { ManualClock } from "./fake-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "culvert-runner-"));
 after(() => rmSync(folder, { recursive: true }));
 
-type Works = Record<string, { needs?: string[]; impossible?: string; run(step: Step): Promise<void> }>;
+interface Work {
+  readonly needs?: string[];
+  readonly from?: string;
+  readonly impossible?: string;
+  run(step: Step): Promise<void>;
+}
+type Works = Record<string, Work>;
 
-function suiteOf(works: Works, open?: () => Promise<void>): Suite {
+/** Counts its lives, and can be saved. */
+class Counter {
+  value = 0;
+}
+
+/** A node of this process, so that a suite runs without any machine. */
+function counterNode(onStart: () => void): NodeDefinition<Counter, "nic"> {
   return {
-    name: "test",
-    title: "Test",
-    scenarios: Object.entries(works).map(([name, { needs, impossible }]) => ({
-      name,
-      claim: `${name} holds`,
-      ...(needs && { needs }),
-      ...(impossible !== undefined && { impossible }),
-    })),
-    open: async () => {
-      await open?.();
-      return async (name, step) => await works[name]?.run(step);
-    },
+    role: "peer",
+    what: "a counter",
+    nics: ["nic"],
+    prepare: () =>
+      Promise.resolve({
+        kind: "service",
+        key: "counter",
+        start: () => {
+          onStart();
+          const node = new Counter();
+          return {
+            node,
+            save: () => node.value,
+            restore: (saved) => {
+              node.value = Number(saved);
+            },
+            close: () => {},
+          };
+        },
+      }),
   };
 }
 
+function suiteOf(works: Works, onStart = (): void => {}): Suite {
+  const scenarios = Object.entries(works).map(([name, { run, ...rest }]) => ({
+    name,
+    claim: `${name} holds`,
+    ...rest,
+    run: async (_lab: unknown, step: Step) => await run(step),
+  }));
+  const lab = defineLab({ nodes: { counter: counterNode(onStart) }, links: {} });
+  return defineSuite({
+    name: "test",
+    title: "Test",
+    lab,
+    cold: true,
+    scenarios: scenarios as Scenario<LabOf<typeof lab>>[],
+  });
+}
+
 async function run(suite: Suite, filter?: string, signal = new AbortController().signal): Promise<RunReport> {
-  const runFolder = join(folder, `run-${Math.random()}`);
-  const report = await runSuite({ suite, filter, runFolder, clock: new ManualClock(), progress: () => {}, signal });
+  const runFolder = mkdtempSync(join(folder, "run-"));
+  const report = await runSuite({
+    ...{ suite, filter, runFolder, clock: new ManualClock(), progress: () => {}, signal },
+    command: ["lab", "run"],
+  });
   assert.ok(existsSync(join(runFolder, "report.html")));
   assert.match(readFileSync(join(runFolder, "junit.xml"), "utf8"), /<testsuite name="test"/);
   return report;
@@ -50,9 +92,16 @@ test("scenarios that pass, fail, and are blocked by what they need", async () =>
       free: { needs: ["good"], run: passes.run },
     }),
   );
-  assert.deepEqual(verdicts(report), { "lab-up": "pass", good: "pass", bad: "fail", after: "blocked", free: "pass" });
-  assert.equal(report.scenarios[2]?.steps[0]?.failure, "2 instead of 3");
-  assert.equal(report.scenarios[3]?.because, "needs bad, which did not pass");
+  assert.deepEqual(verdicts(report), {
+    built: "pass",
+    booted: "pass",
+    good: "pass",
+    bad: "fail",
+    after: "blocked",
+    free: "pass",
+  });
+  assert.equal(report.scenarios[3]?.steps[0]?.failure, "2 instead of 3");
+  assert.equal(report.scenarios[4]?.because, "needs bad, which did not pass");
 });
 
 test("a step that failed ends its scenario, even if the scenario would go on", async () => {
@@ -66,7 +115,7 @@ test("a step that failed ends its scenario, even if the scenario would go on", a
       },
     }),
   );
-  assert.equal(report.scenarios[1]?.verdict, "fail");
+  assert.equal(report.scenarios[2]?.verdict, "fail");
 });
 
 test("an error outside any step fails the scenario and says so; a bug shows its place in the code", async () => {
@@ -80,15 +129,18 @@ test("an error outside any step fails the scenario and says so; a bug shows its 
       },
     }),
   );
-  const [step] = report.scenarios[1]?.steps ?? [];
+  const [step] = report.scenarios[2]?.steps ?? [];
   assert.equal(step?.name, "between its steps");
   assert.match(step?.failure ?? "", /x is not a function\n.*runner\.test/);
 });
 
-test("a lab that does not come up fails `lab-up` with the reason and blocks everything", async () => {
-  const report = await run(suiteOf({ one: passes }, () => Promise.reject(new Error("device: QEMU ended at once"))));
-  assert.deepEqual(verdicts(report), { "lab-up": "fail", one: "blocked" });
-  assert.equal(report.scenarios[0]?.steps[0]?.failure, "device: QEMU ended at once");
+test("a lab that does not come up fails `booted` with the reason and blocks everything", async () => {
+  const fails = (): void => {
+    throw new Error("device: QEMU ended at once");
+  };
+  const report = await run(suiteOf({ one: passes, two: passes }, fails));
+  assert.deepEqual(verdicts(report), { built: "pass", booted: "fail", one: "blocked", two: "blocked" });
+  assert.equal(report.scenarios[1]?.steps[0]?.failure, "device: QEMU ended at once");
 });
 
 test("an interrupted run fails where it was and says that it was interrupted", async () => {
@@ -105,14 +157,14 @@ test("an interrupted run fails where it was and says that it was interrupted", a
     undefined,
     interrupt.signal,
   );
-  assert.equal(report.scenarios[1]?.steps[0]?.failure, "the run was interrupted");
+  assert.equal(report.scenarios[2]?.steps[0]?.failure, "the run was interrupted");
 });
 
 test("what no peer can show does not run, is no pass, and says why", async () => {
   const ran = { run: () => assert.fail("it ran") };
   const report = await run(suiteOf({ good: passes, beyond: { impossible: "nobody speaks it", ...ran } }));
-  assert.deepEqual(verdicts(report), { "lab-up": "pass", good: "pass", beyond: "impossible" });
-  assert.equal(report.scenarios[2]?.because, "nobody speaks it");
+  assert.deepEqual(verdicts(report), { built: "pass", booted: "pass", good: "pass", beyond: "impossible" });
+  assert.equal(report.scenarios[3]?.because, "nobody speaks it");
 });
 
 test("a filter takes what it names and what that needs, in order", () => {

@@ -4,11 +4,12 @@ import fc from "fast-check";
 import { CpCode } from "../../appliance/wire/cp-packet.ts";
 import { emitGre } from "../../appliance/wire/gre.ts";
 import { Protocol } from "../../appliance/wire/ppp-frame.ts";
-import { defineLab, type LabOf, type NodeDefinition } from "../../hil/lab.ts";
+import { defineLab, type LabOf } from "../../hil/lab.ts";
 import { ControlWatch } from "../../hil/net/control-watch.ts";
 import { dissect, repairChecksums } from "../../hil/net/dissect.ts";
 import { ccp, chap, from, gre, ipcp, lcp, ppp, pptp, type Query } from "../../hil/net/query.ts";
 import { drop, duplicate, edit, every, first, hold, nth, pass, TrapError } from "../../hil/net/trap.ts";
+import type { NodeDefinition } from "../../hil/node/definition.ts";
 import {
   controlBytes,
   ECHO_REQUEST,
@@ -312,7 +313,12 @@ test("a trap sees only what the traps before it let through", () => {
   );
 });
 
-const node: NodeDefinition<unknown, "wan"> = { nics: ["wan"], prepare: () => Promise.reject(new Error("unused")) };
+const node: NodeDefinition<unknown, "wan"> = {
+  role: "peer",
+  what: "a node",
+  nics: ["wan"],
+  prepare: () => Promise.reject(new Error("unused")),
+};
 
 test("codes and senders are known by name to the compiler, and the link knows its nodes", () => {
   const lab = defineLab({ nodes: { mobile: node, device: node }, links: { internet: ["mobile.wan", "device.wan"] } });

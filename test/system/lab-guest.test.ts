@@ -4,20 +4,28 @@ import { test } from "node:test";
 import { systemClock } from "../../hil/clock.ts";
 import { ConsoleError } from "../../hil/console/console.ts";
 import { Journal } from "../../hil/journal/journal.ts";
-import { defineLab, LabHost } from "../../hil/lab.ts";
+import { defineLab } from "../../hil/lab.ts";
+import { LabHost } from "../../hil/lab-host.ts";
 import { guestNode } from "../../hil/node/guest.ts";
 import { temporaryFolder } from "./lab-run.ts";
 
 test("a guest boots, answers rightly while its kernel talks into the answers, and panics in plain words", async () => {
   const lab = defineLab({
-    nodes: { guest: guestNode({ name: "lan-host", packages: [], executables: [] }, (guest) => guest) },
+    nodes: {
+      guest: guestNode({
+        what: "a guest",
+        contents: { name: "lan-host", packages: [], executables: [] },
+        setUp: () => Promise.resolve(),
+        dress: (guest) => guest,
+      }),
+    },
     links: { lan: ["guest.eth0"] },
   });
   const clock = systemClock();
-  const place = { runFolder: temporaryFolder(), clock, journal: new Journal(clock), progress: () => {} };
-  const host = new LabHost(place);
+  const journal = new Journal(clock);
+  const host = new LabHost(lab, { runFolder: temporaryFolder(), clock, journal, progress: () => {} });
   try {
-    const { node } = await host.up(lab);
+    const { node } = await host.boot();
     const { shell } = node.guest;
     assert.match(await shell.run("uname -s"), /^Linux$/m);
 

@@ -10,7 +10,7 @@ test("suite poptop passes, and its report, JUnit file and capture are there", as
   const folder = temporaryFolder();
   const run = startCulvert(["lab", "run", "--suite", "poptop", "--report", folder]);
   assert.equal((await run.ended).code, 0, run.output());
-  assert.match(run.output(), /^lab: 5 passed, 0 failed, 0 not run in /m);
+  assert.match(run.output(), /^lab: 6 passed, 0 failed, 0 not run in /m);
   assert.match(readFileSync(join(folder, "report.html"), "utf8"), /<b>5<\/b> passed/);
   assert.match(readFileSync(join(folder, "junit.xml"), "utf8"), /tests="5" failures="0"/);
   const capture = parsePcapng(readFileSync(join(folder, "internet.pcapng")));

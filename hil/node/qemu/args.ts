@@ -28,6 +28,18 @@ export interface MachineSpec {
   readonly restarts: boolean;
 }
 
+/**
+ * Where the guest's memory is:
+ * - `fresh`: nowhere but in this machine, which can be saved;
+ * - `copy`: a file of this run's own, with the memory of a saved machine; it can be saved again;
+ * - `borrowed`: the file of the saved machine itself. Its pages are read when they are touched and never written to, so a
+ *   restored machine starts at once, however much memory it has. It cannot be saved again.
+ */
+export type GuestMemory =
+  | { readonly kind: "fresh" }
+  | { readonly kind: "copy"; readonly file: string }
+  | { readonly kind: "borrowed"; readonly file: string };
+
 /** Unix sockets that QEMU connects to, and the file that keeps the raw console even if this process dies. */
 export interface MachineSockets {
   readonly serial: string;
@@ -36,17 +48,24 @@ export interface MachineSockets {
 }
 
 /** The arguments of qemu-system-x86_64 (QEMU 7.2 or later). */
-export function qemuArguments(spec: MachineSpec, sockets: MachineSockets, accelerator: Accelerator): string[] {
+export function qemuArguments(
+  spec: MachineSpec,
+  sockets: MachineSockets,
+  accelerator: Accelerator,
+  memory: GuestMemory = { kind: "fresh" },
+): string[] {
   return [
     ...["-name", spec.name],
     ...["-accel", accelerator === "kvm" ? "kvm" : "tcg,tb-size=256"],
     ...["-cpu", accelerator === "kvm" ? "host" : "max"],
-    ...["-machine", "q35", "-smp", "1", "-m", `${spec.memoryMib}M`],
+    ...["-object", memoryBackend(spec.memoryMib, memory)],
+    ...["-machine", "q35,memory-backend=ram", "-smp", "1", "-m", `${spec.memoryMib}M`],
+    ...(memory.kind !== "fresh" ? ["-incoming", "defer"] : []),
     ...["-nodefaults", "-no-user-config", "-display", "none"],
     ...(spec.restarts ? [] : ["-no-reboot"]),
     "-S", // stopped until the console is connected, so that its first byte is never lost
     ...["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", spec.append],
-    ...["-chardev", `socket,id=serial0,path=${sockets.serial},logfile=${sockets.consoleLog}`],
+    ...["-chardev", `socket,id=serial0,path=${sockets.serial},logfile=${sockets.consoleLog},logappend=on`],
     ...["-serial", "chardev:serial0"],
     ...["-qmp", `unix:${sockets.monitor}`],
     ...["-device", "virtio-rng-pci"], // without it a guest's first random bytes take seconds
@@ -64,4 +83,10 @@ export function qemuArguments(spec: MachineSpec, sockets: MachineSockets, accele
       `virtio-net-pci,netdev=nic${index},mac=${nic.mac},romfile=`,
     ]),
   ];
+}
+
+function memoryBackend(memoryMib: number, memory: GuestMemory): string {
+  const size = `id=ram,size=${memoryMib}M`;
+  if (memory.kind === "fresh") return `memory-backend-memfd,${size},share=on`;
+  return `memory-backend-file,${size},mem-path=${memory.file},share=${memory.kind === "copy" ? "on" : "off"}`;
 }

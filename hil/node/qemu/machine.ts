@@ -1,4 +1,4 @@
-/** One running QEMU: started stopped, console and monitor connected, then let go. */
+/** One running QEMU: started stopped, fresh or from what was saved, console and monitor connected, then let go. */
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -6,14 +6,17 @@ import type { LabClock } from "../../clock.ts";
 import { Console } from "../../console/console.ts";
 import type { EventSink } from "../../journal/journal.ts";
 import { Scope } from "../../scope.ts";
-import { type Accelerator, type MachineSpec, qemuArguments } from "./args.ts";
+import { type Accelerator, type GuestMemory, type MachineSpec, qemuArguments } from "./args.ts";
 import { spawnQemu } from "./process.ts";
 import { MonitorClosed, Qmp } from "./qmp.ts";
+import { copySparse, SavedMachine } from "./saved-machine.ts";
 
 export interface MachineHost {
   readonly accelerator: Accelerator;
   readonly clock: LabClock;
   readonly journal: EventSink;
+  /** A word for this life of the machine: one that is restored twice lives twice. */
+  readonly instance: string;
   /** Folder for unix sockets; short, because their paths end at 107 bytes. */
   readonly socketFolder: string;
   /** Folder for what stays: the raw console. */
@@ -22,29 +25,48 @@ export interface MachineHost {
   adopt(machine: Machine): void;
 }
 
+/** `run` is quick and cannot be saved again; `extend` can. */
+export interface Restoring {
+  readonly from: SavedMachine;
+  readonly to: "run" | "extend";
+}
+
 export class Machine {
   readonly name: string;
+  readonly instance: string;
   readonly console: Console;
   /** The serial line itself, for those who pass its bytes on. */
   readonly line: Duplex;
   readonly #monitor: Qmp;
+  readonly #spec: MachineSpec;
+  readonly #memory: GuestMemory;
+  readonly #pid: number;
   readonly #scope: Scope;
   /** Rejects with QEMU's last words. */
   readonly #ended: Promise<never>;
 
-  private constructor(name: string, console: Console, line: Duplex, monitor: Qmp, scope: Scope, ended: Promise<never>) {
-    this.name = name;
-    this.console = console;
-    this.line = line;
-    this.#monitor = monitor;
-    this.#scope = scope;
-    this.#ended = ended;
+  private constructor(parts: MachineParts) {
+    this.name = parts.spec.name;
+    this.instance = parts.host.instance;
+    this.console = parts.console;
+    this.line = parts.line;
+    this.#monitor = parts.monitor;
+    this.#spec = parts.spec;
+    this.#memory = parts.memory;
+    this.#pid = parts.pid;
+    this.#scope = parts.scope;
+    this.#ended = parts.ended;
   }
 
-  /** Starts QEMU, hands it to its host and returns before the guest's first instruction. Throws with QEMU's own words if it ends instead. */
-  static async start(spec: MachineSpec, host: MachineHost): Promise<Machine> {
+  /**
+   * Starts QEMU, hands it to its host and returns before the guest's first instruction, or its next when it is restored.
+   * Throws with QEMU's own words if it ends instead.
+   */
+  static async start(spec: MachineSpec, host: MachineHost, restoring?: Restoring): Promise<Machine> {
     const scope = new Scope();
     try {
+      const memory = await memoryFor(spec.name, host, restoring);
+      await restoring?.from.putDisks(spec);
       const serial = await awaitConnection(join(host.socketFolder, `${spec.name}.tty`), scope);
       const monitor = await awaitConnection(join(host.socketFolder, `${spec.name}.qmp`), scope);
       const sockets = {
@@ -52,9 +74,9 @@ export class Machine {
         monitor: monitor.path,
         consoleLog: join(host.runFolder, `${spec.name}.console`),
       };
-      const qemu = spawnQemu(qemuArguments(spec, sockets, host.accelerator));
+      const qemu = spawnQemu(qemuArguments(spec, sockets, host.accelerator, memory));
       scope.defer(`QEMU of ${spec.name}`, async () => {
-        qemu.kill("SIGTERM");
+        qemu.kill("SIGKILL"); // nothing that it could still write is worth the wait
         await qemu.ended;
       });
       const ended = qemu.ended.then((end): never => {
@@ -66,7 +88,9 @@ export class Machine {
       ended.catch((error: Error) => console.note(error.message));
       const qmp = new Qmp(control);
       await orLastWords(qmp.ready(), ended);
-      const machine = new Machine(spec.name, console, line, qmp, scope, ended);
+      if (restoring !== undefined) await orLastWords(restoring.from.load(qmp), ended);
+      const pid = qemu.pid ?? 0; // it is connected, so it was started
+      const machine = new Machine({ spec, host, console, line, monitor: qmp, memory, pid, scope, ended });
       host.adopt(machine);
       return machine;
     } catch (error) {
@@ -80,10 +104,41 @@ export class Machine {
     await orLastWords(this.#monitor.execute("cont"), this.#ended);
   }
 
+  /** Stops the guest between two of its instructions. */
+  async pause(): Promise<void> {
+    await orLastWords(this.#monitor.execute("stop"), this.#ended);
+  }
+
+  /** Saves the stopped machine into `folder`; `go` lets it run on afterwards. */
+  async save(folder: string): Promise<void> {
+    const saved = new SavedMachine(folder, this.name);
+    await orLastWords(saved.take(this.#spec, this.#memory, this.#monitor, this.#pid), this.#ended);
+  }
+
   /** Ends QEMU and waits until it is gone. */
   async close(): Promise<void> {
     await this.#scope.close();
   }
+}
+
+interface MachineParts {
+  readonly spec: MachineSpec;
+  readonly host: MachineHost;
+  readonly console: Console;
+  readonly line: Duplex;
+  readonly monitor: Qmp;
+  readonly memory: GuestMemory;
+  readonly pid: number;
+  readonly scope: Scope;
+  readonly ended: Promise<never>;
+}
+
+async function memoryFor(name: string, host: MachineHost, restoring: Restoring | undefined): Promise<GuestMemory> {
+  if (restoring === undefined) return { kind: "fresh" };
+  if (restoring.to === "run") return { kind: "borrowed", file: restoring.from.memory };
+  const file = join(host.socketFolder, `${name}.ram`);
+  await copySparse(restoring.from.memory, file);
+  return { kind: "copy", file };
 }
 
 /** A monitor that closed says less than QEMU itself: how it ended, and which machine. */

@@ -10,6 +10,8 @@ export interface QemuEnd {
 }
 
 export interface QemuProcess {
+  /** Undefined when it could not be started. */
+  readonly pid: number | undefined;
   readonly ended: Promise<QemuEnd>;
   kill(signal: "SIGTERM" | "SIGKILL"): void;
 }
@@ -23,6 +25,7 @@ export function spawnQemu(args: readonly string[]): QemuProcess {
     forceKillAfterDelay: 3000,
   });
   return {
+    pid: child.pid, // setpriv becomes QEMU and keeps its number
     ended: child.then((result) => ({
       exitCode: result.exitCode,
       said: result.all?.trim() || describeEnd(result),

@@ -1,4 +1,4 @@
-/** QEMU's monitor protocol: one JSON object per line, answers matched to commands by id. */
+/** QEMU's monitor protocol: one JSON object per line, answers matched to commands by id; events go to who listens. */
 import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 
@@ -6,6 +6,14 @@ interface Answer {
   readonly id?: number;
   readonly return?: unknown;
   readonly error?: { readonly class: string; readonly desc: string };
+  readonly event?: string;
+  readonly data?: unknown;
+}
+
+/** What QEMU tells unasked, such as `STOP` or `MIGRATION` with `{ status: "completed" }`. */
+export interface MonitorEvent {
+  readonly name: string;
+  readonly data: unknown;
 }
 
 /** The monitor's connection is gone: the machine has ended, or is about to. */
@@ -22,6 +30,7 @@ export class Qmp {
     number,
     { resolve: (value: unknown) => void; reject: (error: Error) => void; command: string }
   >();
+  readonly #listeners = new Set<(event: MonitorEvent | undefined) => void>();
   #lastId = 0;
   #closed = false;
 
@@ -50,6 +59,21 @@ export class Qmp {
     });
   }
 
+  /** Waits for the first event from now on for which `matches` gives a value. The caller bounds the wait. */
+  until<T>(what: string, matches: (event: MonitorEvent) => T | undefined): Promise<T> {
+    if (this.#closed) return Promise.reject(new MonitorClosed(what));
+    return new Promise((resolve, reject) => {
+      const listener = (event: MonitorEvent | undefined): void => {
+        const value = event && matches(event);
+        if (event !== undefined && value === undefined) return;
+        this.#listeners.delete(listener);
+        if (value === undefined) reject(new MonitorClosed(what));
+        else resolve(value);
+      };
+      this.#listeners.add(listener);
+    });
+  }
+
   /** A machine that is killed in the middle of a line leaves half an object: it has ended. */
   #receive(line: string): void {
     let answer: Answer;
@@ -63,8 +87,12 @@ export class Qmp {
   }
 
   #answer(answer: Answer): void {
+    if (answer.event !== undefined) {
+      for (const listener of [...this.#listeners]) listener({ name: answer.event, data: answer.data });
+      return;
+    }
     const waiting = answer.id === undefined ? undefined : this.#waiting.get(answer.id);
-    if (answer.id === undefined || waiting === undefined) return; // the greeting and events carry no id
+    if (answer.id === undefined || waiting === undefined) return; // the greeting carries no id
     this.#waiting.delete(answer.id);
     if (answer.error) waiting.reject(new Error(`QMP ${waiting.command}: ${answer.error.desc}`));
     else waiting.resolve(answer.return);
@@ -74,5 +102,6 @@ export class Qmp {
     this.#closed = true;
     for (const { reject, command } of this.#waiting.values()) reject(new MonitorClosed(command));
     this.#waiting.clear();
+    for (const listener of [...this.#listeners]) listener(undefined);
   }
 }
