@@ -11,8 +11,8 @@ test("suite poptop passes, and its report, JUnit file and capture are there", as
   const run = startCulvert(["lab", "run", "--suite", "poptop", "--report", folder]);
   assert.equal((await run.ended).code, 0, run.output());
   assert.match(run.output(), /^lab: 6 passed, 0 failed, 0 not run in /m);
-  assert.match(readFileSync(join(folder, "report.html"), "utf8"), /<b>5<\/b> passed/);
-  assert.match(readFileSync(join(folder, "junit.xml"), "utf8"), /tests="5" failures="0"/);
+  assert.match(readFileSync(join(folder, "report.html"), "utf8"), /<b>6<\/b> passed/);
+  assert.match(readFileSync(join(folder, "junit.xml"), "utf8"), /tests="6" failures="0"/);
   const capture = parsePcapng(readFileSync(join(folder, "internet.pcapng")));
   assert.ok(capture.ok && capture.value.packets.length > 1000);
   assert.match(readFileSync(join(folder, "mobile.log"), "utf8"), /CHAP authentication succeeded/);
