@@ -19,9 +19,6 @@ export interface Wait {
 /** A question to the console's text. `push` sees every piece from the cursor on and answers with what is left over. */
 export interface Query<T> {
   push(piece: string): { readonly value: T; readonly rest: string } | undefined;
-  /** Called each time the console has been silent for `quietMs`. */
-  quiet?(): void;
-  readonly quietMs?: number;
   /** What is sought, for the error. */
   readonly sought: readonly Pattern[];
 }
@@ -168,7 +165,6 @@ export class Console {
       let unread = this.#unread;
       const settle = (): void => {
         cancel();
-        watch.end();
         this.#listener = undefined;
         this.#failed = undefined;
       };
@@ -180,13 +176,11 @@ export class Console {
         const what = this.#failure === undefined ? late : `${late}: ${this.#failure.message}`;
         reject(this.#error(this.#failure ?? { kind: "timeout" }, what, query.sought));
       });
-      const watch = this.#watch(query);
       this.#failed = (failure) => {
         settle();
         reject(this.#error(failure, `while waiting for ${wait.reason}: ${failure.message}`, query.sought));
       };
       const listen = (piece: string): void => {
-        watch.heard();
         unread = keepEnd(unread + piece);
         const answer = query.push(piece);
         if (answer === undefined || this.#listener !== listen) return;
@@ -202,26 +196,6 @@ export class Console {
       // What was already on the console counts, even if the line is dead by now.
       if (this.#failure !== undefined) this.#failed?.(this.#failure);
     });
-  }
-
-  /** One timer that is set again only when it rings: text may come in very many pieces. */
-  #watch<T>(query: Query<T>): { heard(): void; end(): void } {
-    const { quietMs } = query;
-    if (quietMs === undefined) return { heard: () => {}, end: () => {} };
-    let heardNs = this.clock.nowNs();
-    const ring = (): void => {
-      const silentMs = elapsedMs(heardNs, this.clock.nowNs());
-      if (silentMs >= quietMs) {
-        heardNs = this.clock.nowNs();
-        cancel = this.clock.after(quietMs, ring);
-        query.quiet?.();
-      } else cancel = this.clock.after(quietMs - silentMs, ring);
-    };
-    let cancel = this.clock.after(quietMs, ring);
-    const heard = (): void => {
-      heardNs = this.clock.nowNs();
-    };
-    return { heard, end: () => cancel() };
   }
 
   #type(text: string): void {

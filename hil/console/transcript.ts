@@ -1,6 +1,7 @@
 /** What passed over a console as lines for people: all of it from the journal's events, the end of it from a bounded memory. */
 import { elapsedMs } from "../clock.ts";
 import type { Event } from "../journal/event.ts";
+import { FRAME_FILE } from "./frame-script.ts";
 
 /** One line for people. */
 export interface TranscriptLine {
@@ -116,18 +117,19 @@ export class Transcript {
   }
 }
 
-/** Takes out the records of framed results (see frame.ts) and the base64 between them; foreign text stays. */
+/** Takes out framed results (see frame-reader.ts), what was typed for them, and base64; foreign text stays. */
 class FrameFilter {
-  #inside = 0;
+  #isInside = false;
 
   without(line: string): string | undefined {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the record's own delimiters
-    const rest = line.replace(/\x1e[^\x1e\x1f]*\x1f/g, () => {
-      this.#inside = (this.#inside + 1) % 3;
+    if (line.includes(FRAME_FILE)) return undefined;
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the mark's own delimiters
+    const rest = line.replace(/\x1e([^\x1e\x1f]*)\x1f/g, (_, mark: string) => {
+      this.#isInside = mark.endsWith(":from");
       return "";
     });
     if (rest !== line) return rest.trim() === "" ? undefined : rest;
-    return this.#inside > 0 && /^[A-Za-z0-9+/]+={0,2}\s*$/.test(line) ? undefined : line;
+    return this.#isInside && /^[A-Za-z0-9+/]+={0,2}\s*$/.test(line) ? undefined : line;
   }
 }
 

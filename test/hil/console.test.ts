@@ -140,26 +140,6 @@ test("a tap hears everything beside the one who asks", async () => {
   assert.deepEqual(heard, ["login: "]);
 });
 
-test("a query hears of silence, each time it has lasted", async () => {
-  const { line, clock, console } = open();
-  let rang = 0;
-  const query = { sought: [], quietMs: 1000, quiet: () => void rang++, push: (piece: string) => answerTo(piece) };
-  const answerTo = (piece: string) => (piece === "end" ? { value: piece, rest: "" } : undefined);
-  const asked = console.ask(query, { withinMs: 60_000, reason: "the end" });
-  clock.advance(900);
-  line.say("x");
-  clock.advance(900);
-  assert.equal(rang, 0);
-  clock.advance(100);
-  assert.equal(rang, 1);
-  clock.advance(1000);
-  assert.equal(rang, 2);
-  line.say("end");
-  await asked;
-  clock.advance(5000);
-  assert.equal(rang, 2);
-});
-
 test("two questions at once are a mistake of the caller", async () => {
   const { line, console } = open();
   const asked = console.expect({ p: "x" }, wait);

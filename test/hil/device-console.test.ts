@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { DeviceConsole } from "../../hil/node/device-console.ts";
 import { awaitSession, parseSessions } from "../../hil/scenarios/device-sessions.ts";
-import { type FakeLine, fakeConsole, ManualClock } from "./fake-line.ts";
+import { type FakeLine, fakeConsole, ManualClock, settle } from "./fake-line.ts";
 
 /** A device that echoes what is typed and answers from `answers` (a list: one after the other), in pieces of three bytes. */
 function deviceWith(answers: Readonly<Record<string, string | string[]>>): {
@@ -21,19 +20,6 @@ function deviceWith(answers: Readonly<Record<string, string | string[]>>): {
     for (let at = 0; at < said.length; at += 3) line.say(said.slice(at, at + 3));
   };
   return { device: new DeviceConsole(console), typed, line };
-}
-
-/** Moves the clock on, half a second at a time, until `work` has an outcome. */
-async function settle(clock: ManualClock, work: Promise<unknown>): Promise<void> {
-  let settled = false;
-  const mark = (): void => {
-    settled = true;
-  };
-  work.then(mark, mark);
-  while (!settled) {
-    clock.advance(500);
-    await nextTurn();
-  }
 }
 
 test("the first login sets the password, later ones give it", async () => {

@@ -1,5 +1,6 @@
 /** A console line whose far end the test plays, and a clock that only the test moves. */
 import { Duplex } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { LabClock } from "../../hil/clock.ts";
 import { Console, type ConsoleOptions } from "../../hil/console/console.ts";
 import { consoleLines, type TranscriptLine } from "../../hil/console/transcript.ts";
@@ -53,4 +54,17 @@ export function fakeConsole(name: string, options: Partial<ConsoleOptions> = {})
   const console = new Console(name, line, { clock, journal, ...options });
   const lines = (): TranscriptLine[] => consoleLines(events, name);
   return { line, clock, console, events, lines };
+}
+
+/** Moves the clock on, half a second at a time, until `work` has an outcome. */
+export async function settle(clock: ManualClock, work: Promise<unknown>): Promise<void> {
+  let settled = false;
+  const mark = (): void => {
+    settled = true;
+  };
+  work.then(mark, mark);
+  while (!settled) {
+    clock.advance(500);
+    await nextTurn();
+  }
 }
