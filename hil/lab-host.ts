@@ -243,18 +243,26 @@ export class LabHost<N extends AnyNodes = AnyNodes, L extends string = string> {
       instance,
       adopt: (machine) => {
         running.scope.own(machine.name, machine);
+        running.scope.defer(`power of ${name}`, () =>
+          journal.append({ kind: "power", node: name, to: "off", by: "QEMU" }),
+        );
         running.machines.set(machine.name, machine);
+        journal.append({ kind: "power", node: name, to: "on", by: "QEMU" });
         this.#throwIfDown();
       },
     };
     if (saved !== undefined) {
       const machine = await Machine.start(spec, host, { from: new SavedMachine(saved.folder, name), to: saved.to });
-      return prepared.attach(machine);
+      const node = prepared.attach(machine);
+      journal.append({ kind: "state", node: name, from: "off", to: "restored" });
+      return node;
     }
     progress({ kind: "start", step: `boot ${name}` });
     const machine = await Machine.start(spec, host);
     await machine.go();
+    journal.append({ kind: "state", node: name, from: "off", to: "booting" });
     const node = await prepared.boot(machine);
+    journal.append({ kind: "state", node: name, from: "booting", to: "up" });
     const took = `${(elapsedMs(startedNs, clock.nowNs()) / 1000).toFixed(1)} s`;
     progress({ kind: "done", step: `boot ${name}`, text: took });
     return node;

@@ -31,7 +31,7 @@ export interface Scenario<L, S extends string = never> extends Claim {
 export const BOOTED = "booted";
 
 /** A state of a lab that is worth coming back to. */
-export interface Stage<L, S extends string = string> {
+export interface Stage<L, S extends string = never> {
   /** One sentence that is true once it is reached. */
   readonly claim: string;
   /** The stage that it builds on; `booted` unless given. */
@@ -68,7 +68,7 @@ export function defineSuite<D extends LabDefinition, S extends string = never>(s
   readonly cold?: boolean;
 }): Suite {
   const { name, title, lab, scenarios, cold = false } = suite;
-  const stages = Object.entries<Stage<LabOf<D>>>(suite.stages ?? {});
+  const stages = Object.entries<Stage<LabOf<D>, string>>(suite.stages ?? {});
   return {
     name,
     title,

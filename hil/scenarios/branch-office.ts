@@ -4,7 +4,7 @@ import { device } from "../node/device.ts";
 import { lanHost } from "../peers/lan-host.ts";
 import { poptop } from "../peers/poptop.ts";
 import { STRONGEST } from "../peers/pppd.ts";
-import type { Scenario } from "../scenario.ts";
+import type { Stage } from "../scenario.ts";
 import { ADMIN_PASSWORD, OFFICE, OFFICE_NETWORK } from "./head-office.ts";
 import { policyCommands } from "./policies.ts";
 import { pingAll } from "./tunnel-claims.ts";
@@ -53,8 +53,7 @@ export const branchOffice = defineLab({
 });
 export type BranchOffice = LabOf<typeof branchOffice>;
 
-export const configureBranchOffice: Scenario<BranchOffice> = {
-  name: "configure",
+export const branchOfficeConfigured: Stage<BranchOffice> = {
   claim: "an administrator sets the device up as a client over its serial console",
   async run({ node }, step) {
     await step("set the administrator's password at the first login", () => node.device.console.login(ADMIN_PASSWORD));

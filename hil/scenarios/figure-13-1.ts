@@ -4,10 +4,10 @@ import { check, defineSuite, type Scenario, type Step } from "../scenario.ts";
 import { findSession, noCallOnDevice } from "./device-sessions.ts";
 import {
   ALICE,
-  configureHeadOffice,
   DNS,
   type HeadOffice,
   headOffice,
+  headOfficeConfigured,
   OFFICE,
   OFFICE_NETWORK,
   POOL_COUNT,
@@ -136,7 +136,7 @@ export const smokeSuite = defineSuite({
   title: "Figure 13-1: a mobile user dials into the head office",
   lab: headOffice,
   stages: {
-    configured: configureHeadOffice,
+    configured: headOfficeConfigured,
     connected: {
       claim: "the mobile user's tunnel is up",
       after: "configured",

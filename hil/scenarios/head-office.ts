@@ -4,7 +4,7 @@ import { device } from "../node/device.ts";
 import { lanHost } from "../peers/lan-host.ts";
 import { STRONGEST } from "../peers/pppd.ts";
 import { pptpLinux } from "../peers/pptp-linux.ts";
-import type { Scenario } from "../scenario.ts";
+import type { Stage } from "../scenario.ts";
 import { pingAll } from "./tunnel-claims.ts";
 
 export const ADMIN_PASSWORD = "lab-Admin-1";
@@ -48,8 +48,7 @@ export const headOffice = defineLab({
 });
 export type HeadOffice = LabOf<typeof headOffice>;
 
-export const configureHeadOffice: Scenario<HeadOffice> = {
-  name: "configure",
+export const headOfficeConfigured: Stage<HeadOffice> = {
   claim: "an administrator sets the device up over its serial console",
   async run({ node }, step) {
     await step("set the administrator's password at the first login", () => node.device.console.login(ADMIN_PASSWORD));

@@ -6,7 +6,7 @@ import { drop, nth, pass } from "../net/trap.ts";
 import { DialError } from "../peers/pptp-linux.ts";
 import { type Claim, check, defineSuite, type Scenario, type Step } from "../scenario.ts";
 import { findSession, listSessions, noCallOnDevice } from "./device-sessions.ts";
-import { ALICE, configureHeadOffice, type HeadOffice, headOffice, OFFICE, OFFICE_NETWORK } from "./head-office.ts";
+import { ALICE, type HeadOffice, headOffice, headOfficeConfigured, OFFICE, OFFICE_NETWORK } from "./head-office.ts";
 import { policyCommands } from "./policies.ts";
 import { nothingLeftOn, onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
 
@@ -19,22 +19,11 @@ const HIT_WITHIN_MS = 30_000;
 /** In the middle of the transfer: a call needs some dozen packets to come up. */
 const DATA_SEQUENCE = 60;
 
-/** Whatever comes of the scenario, the line is good again for the next one. */
 function onBadLine(
   claim: Omit<Claim, "from">,
-  work: (lab: HeadOffice, step: Step) => Promise<void>,
-): Scenario<HeadOffice> {
-  return {
-    ...claim,
-    needs: ["configure"],
-    run: async (lab, step) => {
-      try {
-        await work(lab, step);
-      } finally {
-        lab.link.internet.heal();
-      }
-    },
-  };
+  run: (lab: HeadOffice, step: Step) => Promise<void>,
+): Scenario<HeadOffice, "configured"> {
+  return { ...claim, from: "configured", run };
 }
 
 interface BadLine {
@@ -92,7 +81,14 @@ const BAD_LINES: readonly BadLine[] = [
   },
 ];
 
-function overBadLine({ name, line, impairment, fault, atLeast, answered }: BadLine): Scenario<HeadOffice> {
+function overBadLine({
+  name,
+  line,
+  impairment,
+  fault,
+  atLeast,
+  answered,
+}: BadLine): Scenario<HeadOffice, "configured"> {
   const claim = `over a line that ${line} a call comes up, carries pings and 500 KB both ways unharmed, and ends without a trace`;
   return onBadLine({ name, claim }, async (lab, step) => {
     const { node, link } = lab;
@@ -149,7 +145,7 @@ const LOST_FRAMES: readonly LostFrame[] = [
   },
 ];
 
-function withLostFrame({ name, although, frame }: LostFrame): Scenario<HeadOffice> {
+function withLostFrame({ name, although, frame }: LostFrame): Scenario<HeadOffice, "configured"> {
   return onBadLine({ name, claim: `the call comes up although ${although}` }, async (lab, step) => {
     const { node, link } = lab;
     const before = link.internet.capture.frames;
@@ -188,7 +184,7 @@ const FATAL_LOSSES: readonly FatalLoss[] = [
   },
 ];
 
-function afterFatalLoss({ name, call, because, frame }: FatalLoss): Scenario<HeadOffice> {
+function afterFatalLoss({ name, call, because, frame }: FatalLoss): Scenario<HeadOffice, "configured"> {
   const claim = `a call ${call} fails on both sides within a minute and leaves nothing behind, and the next one comes up`;
   return onBadLine({ name, claim }, async (lab, step) => {
     const { node, link } = lab;
@@ -339,13 +335,12 @@ async function untilNothing(clock: LabClock, look: () => Promise<readonly string
   }
 }
 
-/** The fatal losses come last: only what they leave behind could harm others. */
 export const impairedSuite = defineSuite({
   name: "impaired",
   title: "a mobile user dials into the head office over a bad line",
   lab: headOffice,
+  stages: { configured: headOfficeConfigured },
   scenarios: [
-    configureHeadOffice,
     ...BAD_LINES.map(overBadLine),
     ...LOST_FRAMES.map(withLostFrame),
     setLinkInfoLost,

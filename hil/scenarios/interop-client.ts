@@ -4,12 +4,11 @@ import { check, defineSuite, type Scenario, type Step } from "../scenario.ts";
 import {
   type BranchOffice,
   branchOffice,
+  branchOfficeConfigured,
   CLIENT,
   CLIENT_AT,
-  configureBranchOffice,
   HEAD,
   HEAD_NETWORK,
-  PASSWORD,
   SERVER,
 } from "./branch-office.ts";
 import { awaitSession, type DeviceSession, noCallOnDevice } from "./device-sessions.ts";
@@ -22,11 +21,11 @@ const CONNECTED_WITHIN_MS = 60_000;
 /** Longer than the device may take to notice a call's end. */
 const DOWN_WITHIN_MS = 30_000;
 
-function dialWith({ name, title, protection }: Policy): Scenario<BranchOffice> {
+function dialWith({ name, title, protection }: Policy): Scenario<BranchOffice, "configured"> {
   return {
     name,
     claim: `a call with ${title}: agreed on by both sides, carries pings and 1 MB each way, ends without a trace`,
-    needs: ["configure"],
+    from: "configured",
     async run(lab, step) {
       const { node, link } = lab;
       const before = link.internet.capture.frames;
@@ -54,10 +53,10 @@ function dialWith({ name, title, protection }: Policy): Scenario<BranchOffice> {
   };
 }
 
-const hangUpByServer: Scenario<BranchOffice> = {
+const hangUpByServer: Scenario<BranchOffice, "configured"> = {
   name: "hang-up-by-server",
   claim: "the server hangs up: the client notices, says so in its log, and waits to be told",
-  needs: ["configure"],
+  from: "configured",
   async run(lab, step) {
     const { node, clock } = lab;
     await strongest(lab, step);
@@ -71,11 +70,11 @@ const hangUpByServer: Scenario<BranchOffice> = {
   },
 };
 
-const dialAlways: Scenario<BranchOffice> = {
+const dialAlways: Scenario<BranchOffice, "configured"> = {
   name: "dial-always",
   claim:
     "with `dial always` the client connects by itself, and again after the server hung up, until it is told to stop",
-  needs: ["configure"],
+  from: "configured",
   async run(lab, step) {
     const { node, clock } = lab;
     await strongest(lab, step);
@@ -90,14 +89,13 @@ const dialAlways: Scenario<BranchOffice> = {
     await step("the client connects again by itself", connected);
     await step("the office host pings the head office", () => pingAll(node.office, HEAD));
     await hangUp(lab, step);
-    await step("`dial manual` is committed", () => node.device.console.configure([`set ${CLIENT_AT} dial manual`]));
   },
 };
 
-const dialOnDemand: Scenario<BranchOffice> = {
+const dialOnDemand: Scenario<BranchOffice, "configured"> = {
   name: "dial-on-demand",
   claim: "with `dial on-demand` a packet of the office for the head office makes the client dial",
-  needs: ["configure"],
+  from: "configured",
   async run(lab, step) {
     const { node, clock } = lab;
     await strongest(lab, step);
@@ -118,10 +116,10 @@ const dialOnDemand: Scenario<BranchOffice> = {
   },
 };
 
-const serverInsideRoute: Scenario<BranchOffice> = {
+const serverInsideRoute: Scenario<BranchOffice, "configured"> = {
   name: "server-inside-route",
   claim: "a route through the tunnel that covers the server's own address does not lead the tunnel into itself",
-  needs: ["configure"],
+  from: "configured",
   async run(lab, step) {
     const { node } = lab;
     await strongest(lab, step);
@@ -139,17 +137,14 @@ const serverInsideRoute: Scenario<BranchOffice> = {
       await node.device.console.run(`vpn hangup ${CLIENT}`);
       await node.head.untilDown(DOWN_WITHIN_MS);
     });
-    await step("the routes are as before", () =>
-      node.device.console.configure([`set ${CLIENT_AT} route ${HEAD_NETWORK}`]),
-    );
     await nothingLeft(lab, step);
   },
 };
 
-const wrongPassword: Scenario<BranchOffice> = {
+const wrongPassword: Scenario<BranchOffice, "configured"> = {
   name: "wrong-password",
   claim: "Poptop refuses a wrong password, and the client's log names the stage and the code that Windows shows, 691",
-  needs: ["configure"],
+  from: "configured",
   async run(lab, step) {
     const { node, clock } = lab;
     await strongest(lab, step);
@@ -161,9 +156,6 @@ const wrongPassword: Scenario<BranchOffice> = {
       await awaitSession(node.device.console, clock, CLIENT, CONNECTED_WITHIN_MS, ({ state }) => state === "listening");
     });
     await lastLogLine(lab, step, "stage lcp-opened and code 691", /client head: .*\bstage lcp-opened\b.*\b691\b/);
-    await step("the right password is committed", () =>
-      node.device.console.configure([`set ${CLIENT_AT} password ${PASSWORD}`]),
-    );
     await nothingLeft(lab, step);
   },
 };
@@ -219,8 +211,8 @@ export const interopClientSuite = defineSuite({
   name: "interop-client",
   title: "the device dials Poptop and pppd, in every way they know",
   lab: branchOffice,
+  stages: { configured: branchOfficeConfigured },
   scenarios: [
-    configureBranchOffice,
     ...POLICIES.map(dialWith),
     MPPE_56,
     hangUpByServer,

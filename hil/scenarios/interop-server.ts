@@ -5,7 +5,7 @@ import { agreementOf } from "../peers/pppd.ts";
 import type { Disorder } from "../peers/pptp-linux.ts";
 import { check, defineSuite, type Scenario, type Step } from "../scenario.ts";
 import { findSession, noCallOnDevice } from "./device-sessions.ts";
-import { ALICE, configureHeadOffice, type HeadOffice, headOffice, OFFICE, OFFICE_NETWORK } from "./head-office.ts";
+import { ALICE, type HeadOffice, headOffice, headOfficeConfigured, OFFICE, OFFICE_NETWORK } from "./head-office.ts";
 import { MPPE_56, POLICIES, type Policy, policyCommands } from "./policies.ts";
 import { agreedTo, nothingLeftOn, onlyCiphertext, onlyCleartext, pingAll, transfer } from "./tunnel-claims.ts";
 
@@ -14,11 +14,11 @@ const TRANSFER_BYTES = 1_000_000;
 const MOBILE_SIDE = 0;
 const LEAST_OVERTAKEN = 10;
 
-function dialWith({ name, title, protection }: Policy): Scenario<HeadOffice> {
+function dialWith({ name, title, protection }: Policy): Scenario<HeadOffice, "configured"> {
   return {
     name,
     claim: `a call with ${title}: agreed on by both sides, carries pings and 1 MB each way, ends without a trace`,
-    needs: ["configure"],
+    from: "configured",
     async run({ node, link }, step) {
       const before = link.internet.capture.frames;
       await step(`the device allows ${title} alone`, () =>
@@ -44,11 +44,11 @@ function dialWith({ name, title, protection }: Policy): Scenario<HeadOffice> {
   };
 }
 
-function outOfOrder(name: string, how: string, disorder: Disorder): Scenario<HeadOffice> {
+function outOfOrder(name: string, how: string, disorder: Disorder): Scenario<HeadOffice, "configured"> {
   return {
     name,
     claim: `1 MB arrives intact in a call whose client ${how}, and the call stays up`,
-    needs: ["configure"],
+    from: "configured",
     async run({ node, link }, step) {
       const before = link.internet.capture.frames;
       await step("the device wants MS-CHAPv2 and MPPE-128 stateless", () =>
@@ -85,8 +85,8 @@ export const interopServerSuite = defineSuite({
   name: "interop-server",
   title: "pptp-linux and pppd dial the device, in every way they know",
   lab: headOffice,
+  stages: { configured: headOfficeConfigured },
   scenarios: [
-    configureHeadOffice,
     ...POLICIES.map(dialWith),
     MPPE_56,
     outOfOrder("reorder-swap", "swaps packets", { type: 1, every: 20 }),

@@ -11,7 +11,7 @@ import { Journal } from "../../hil/journal/journal.ts";
 import { type AnyNodes, defineLab, type Lab, type LabDefinition } from "../../hil/lab.ts";
 import { LabHost } from "../../hil/lab-host.ts";
 import { lanHost } from "../../hil/peers/lan-host.ts";
-import { configureHeadOffice, headOffice, OFFICE } from "../../hil/scenarios/head-office.ts";
+import { headOffice, headOfficeConfigured, OFFICE } from "../../hil/scenarios/head-office.ts";
 
 const times = Number(process.argv[2] ?? 20);
 const clock = systemClock();
@@ -73,7 +73,7 @@ try {
   const large = await measure(
     "Figure 13-1",
     headOffice,
-    async (lab) => await configureHeadOffice.run(lab, async (_name, work) => await work()),
+    async (lab) => await headOfficeConfigured.run(lab, async (_name, work) => await work()),
     async ({ node }) => {
       await node.device.console.run("show vpn");
       await node.office.ping("192.168.1.1");
