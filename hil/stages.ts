@@ -85,6 +85,10 @@ export class Stages {
     if (this.#isPrepared) return;
     await this.#report(BUILT, (step) => step("build every node", () => this.#host.prepare()));
     this.#isPrepared = true;
+    const board = this.#host.unsavable;
+    if (board === undefined) return;
+    const text = `${board} is a board and cannot be saved: every scenario that wants a fresh lab boots it`;
+    this.#journal.append({ kind: "message", text });
   }
 
   async #restore(name: string, to: "run" | "extend"): Promise<Lab | undefined> {
