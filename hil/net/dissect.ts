@@ -2,6 +2,7 @@
 import { type CpPacket, parseCpPacket } from "../../appliance/wire/cp-packet.ts";
 import { type GrePacket, parseGre } from "../../appliance/wire/gre.ts";
 import { type PppFrame, parsePppFrame } from "../../appliance/wire/ppp-frame.ts";
+import { onesComplement, sum16 } from "./ip/checksum.ts";
 
 export interface TcpSegment {
   /** `address:port`, the flow's name from here to there. */
@@ -94,17 +95,4 @@ function tcpOf(frame: Buffer, { at, payloadAt, end }: Ipv4Packet): TcpSegment | 
 
 function ifParsed<T>(parsed: { readonly ok: true; readonly value: T } | { readonly ok: false }): T | undefined {
   return parsed.ok ? parsed.value : undefined;
-}
-
-/** The sum of big-endian 16-bit words: RFC 1071. */
-function sum16(bytes: Buffer, start: number, end: number): number {
-  let sum = 0;
-  for (let at = start; at + 1 < end; at += 2) sum += bytes.readUInt16BE(at);
-  return (end - start) % 2 === 0 ? sum : sum + bytes.readUInt8(end - 1) * 256;
-}
-
-function onesComplement(sum: number): number {
-  let folded = sum;
-  while (folded > 0xffff) folded = (folded & 0xffff) + Math.floor(folded / 0x10000);
-  return ~folded & 0xffff;
 }
