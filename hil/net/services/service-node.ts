@@ -44,7 +44,9 @@ export function ipHostOf<Nic extends string>(
     const nic = nics[name];
     const { address, mtu } = typeof nic === "string" ? { address: nic, mtu: undefined } : nic;
     if (mtu !== undefined && !(mtu >= 68 && mtu <= 1500)) throw new RangeError(`mtu ${mtu}: give 68 to 1500 bytes`);
-    return { name, port: place.nics[name], mac: place.macs[name], cidr: parseCidr(address), mtu };
+    const port = place.nics[name];
+    if (port === undefined) throw new Error(`${place.name}.${name} is on no link: plug it in, or leave it out`);
+    return { name, port, mac: place.macs[name], cidr: parseCidr(address), mtu };
   });
   return { host: new IpHost({ interfaces, routes, clock: place.clock, note }), note, place };
 }

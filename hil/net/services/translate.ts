@@ -1,6 +1,6 @@
 /** Changes an endpoint of a packet, and of the packet that an ICMP error quotes, with all checksums that depend on it. */
 import type { Ipv4 } from "../../../appliance/wire/ipv4.ts";
-import { addressSum, adjust, onesComplement, patch, sum16 } from "../ip/checksum.ts";
+import { addressSum, adjust, patch, sum16 } from "../ip/checksum.ts";
 import { IcmpType, isIcmpError } from "../ip/icmp.ts";
 import { IpProtocol, type Ipv4Packet } from "../ip/packet.ts";
 import type { Endpoint, NatProtocol } from "./nat-table.ts";
@@ -94,22 +94,34 @@ export function quoteOf({ protocol, payload }: Ipv4Packet): Quote | undefined {
   return { source, destination, ipProtocol, payload: rest, flow };
 }
 
-/** The error with another endpoint in the packet that it quotes. Without a port only the address changes. */
+/**
+ * The error with another endpoint in the packet that it quotes; without a port only the address changes. The quote's own
+ * checksums are made right too, as far as they are quoted: its sender finds the packet that it sent (RFC 5508 §4.2).
+ */
 export function withQuotedEndpoint(error: Ipv4Packet, side: Side, address: Ipv4, port: number | undefined): Ipv4Packet {
   const payload = Buffer.from(error.payload);
-  const headerBytes = (payload.readUInt8(ICMP_HEADER_BYTES) & 15) * 4;
-  const quotedAt = ICMP_HEADER_BYTES;
-  const change = (at: number, bytes: Buffer): void => patch(payload, 0, at, bytes, 2);
-  const addressBytes = Buffer.alloc(4);
-  addressBytes.writeUInt32BE(address);
-  change(quotedAt + (side === "source" ? 12 : 16), addressBytes);
-  const transport = TRANSPORTS.get(payload.readUInt8(quotedAt + 9));
+  const quoted = payload.subarray(ICMP_HEADER_BYTES);
+  const before = sum16(quoted);
+  const headerBytes = (quoted.readUInt8(0) & 15) * 4;
+  const addressAt = side === "source" ? 12 : 16;
+  const change = addressSum(address);
+  const was = addressSum(quoted.readUInt32BE(addressAt) as Ipv4);
+  quoted.writeUInt32BE(address, addressAt);
+  adjust(quoted, 10, was, change);
+  const transport = TRANSPORTS.get(quoted.readUInt8(9));
+  const segment = quoted.subarray(headerBytes);
   if (port !== undefined && transport !== undefined) {
-    change(quotedAt + headerBytes + portAt(transport, side), word(port));
+    const at = portAt(transport, side);
+    const portBefore = segment.readUInt16BE(at);
+    segment.writeUInt16BE(port, at);
+    const { checksumAt, hasPseudoHeader, protocol } = transport;
+    const isQuoted = segment.length >= checksumAt + 2;
+    if (isQuoted && !(protocol === "udp" && segment.readUInt16BE(checksumAt) === 0)) {
+      const [pseudoBefore, pseudoAfter] = hasPseudoHeader ? [was, change] : [0, 0];
+      adjust(segment, checksumAt, portBefore + pseudoBefore, port + pseudoAfter);
+    }
   }
-  const header = Buffer.from(payload.subarray(quotedAt, quotedAt + headerBytes));
-  header.writeUInt16BE(0, 10);
-  change(quotedAt + 10, word(onesComplement(sum16(header))));
+  adjust(payload, 2, before, sum16(quoted));
   return { ...error, payload };
 }
 
