@@ -9,6 +9,9 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
   culvert lab run [--suite NAME]         boot a lab in QEMU and run its scenarios (suite smoke)
                   [--filter TEXT,...]    only scenarios whose name contains a TEXT, and what they need
                   [--report DIR]         where reports and captures go (.culvert/runs/TIME)
+  culvert lab leases                     who uses which bench, since when, and what for
+  culvert lab release BENCH              take a bench away from whoever uses it
+  culvert lab schema                     the JSON schema of bench files, for editors
   culvert emulate [--state DIR]          boot the image with this terminal as its serial console;
                                          DIR keeps the device's data from one time to the next
   culvert image ...                      build firmware images; \`culvert image help\` says how
@@ -69,8 +72,12 @@ async function lab(argv: readonly string[]): Promise<number> {
       const { runLab } = await import("./lab-command.ts");
       return await runLab({ suite: suite ?? "smoke", filter, folder: report });
     }
-    default:
-      throw new UsageError(`'lab ${verb ?? ""}' is not a command; there are lab list and lab run`);
+    default: {
+      const { runBenchCommand } = await import("./bench/command.ts");
+      const status = await runBenchCommand(verb, rest);
+      if (status !== undefined) return status;
+      throw new UsageError(`'lab ${verb ?? ""}' is not a command; there are lab list, run, leases, release, schema`);
+    }
   }
 }
 

@@ -1,6 +1,5 @@
 /** LCTech's USB relays (CH340): four bytes a command, `A0 CHANNEL STATE SUM`, and no answer. */
-import { once } from "node:events";
-import type { SerialPortStream } from "@serialport/stream";
+import { openSerial, type SerialLine } from "../bench/serial.ts";
 import type { PowerDriver, PowerState } from "./power.ts";
 
 export class RelayPower implements PowerDriver {
@@ -9,7 +8,7 @@ export class RelayPower implements PowerDriver {
   readonly #path: string;
   readonly #baud: number;
   readonly #channel: number;
-  #port: SerialPortStream | undefined;
+  #port: SerialLine | undefined;
 
   constructor(path: string, options: { readonly channel: number; readonly baud: number }) {
     this.#path = path;
@@ -34,32 +33,21 @@ export class RelayPower implements PowerDriver {
   async close(): Promise<void> {
     const port = this.#port;
     this.#port = undefined;
-    if (port?.isOpen !== true) return;
-    const closed = once(port, "close");
-    port.close();
-    await closed;
+    await port?.close();
   }
 
   async #send(state: 0 | 1): Promise<void> {
-    const port = await this.#open();
+    // It stays open: some of these boards let go of their relays when the port is closed and opened.
+    if (this.#port === undefined || this.#port.destroyed) {
+      this.#port = await openSerial(this.#path, this.#baud);
+      this.#port.on("error", () => {}); // pulled out while nobody switches: the next order opens it again, or tells
+      this.#port.resume();
+    }
+    const port = this.#port;
     await new Promise<void>((resolve, reject) => {
-      port.write(relayCommand(this.#channel, state));
-      port.drain((error) => (error ? reject(error) : resolve()));
+      port.write(relayCommand(this.#channel, state), (error) => (error ? reject(error) : resolve()));
     });
-  }
-
-  /** Stays open: some of these boards let go of their relays when the port is closed and opened. */
-  async #open(): Promise<SerialPortStream> {
-    if (this.#port?.isOpen === true) return this.#port;
-    const { SerialPortStream: Port } = await import("@serialport/stream");
-    const { autoDetect } = await import("@serialport/bindings-cpp");
-    const port = new Port({ binding: autoDetect(), path: this.#path, baudRate: this.#baud, autoOpen: false });
-    await new Promise<void>((resolve, reject) => port.open((error) => (error ? reject(error) : resolve())));
-    // Pulled out while nobody switches: the next command tells, as the port is closed.
-    port.on("error", () => {});
-    port.resume();
-    this.#port = port;
-    return port;
+    await port.drained();
   }
 }
 

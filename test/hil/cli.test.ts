@@ -26,7 +26,7 @@ test("lab list names every suite with its claims", () => {
 
 const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lba"], /'lba' is not a command; there are lab, emulate, image, help/],
-  [["lab"], /'lab ' is not a command; there are lab list and lab run/],
+  [["lab"], /'lab ' is not a command; there are lab list, run, leases, release, schema/],
   [["lab", "run", "--sute", "x"], /lab run: Unknown option '--sute'; it takes --suite, --filter, --report/],
   [["lab", "run", "--suite"], /lab run: .*--suite/],
   [
