@@ -47,6 +47,7 @@ function main(): void {
     journal,
     power: initPower(journal),
     clock: kernelClock,
+    timers: loopTimers,
     wallClock,
   });
 

@@ -4,8 +4,10 @@ import { entriesOf, locate } from "../config/config.ts";
 import { toLines } from "../config/diff.ts";
 import type { Appliance } from "../service/appliance.ts";
 import type { Committed, Edit, Refusal } from "../service/edit.ts";
+import type { Loading } from "../service/loading.ts";
+import { windowsLines } from "../service/windows-client.ts";
 import type { CommandName } from "./grammar.ts";
-import { interfaceLines, logLines, problemLines, sessionLines, wrap } from "./output.ts";
+import { historyLines, interfaceLines, logLines, problemLines, sessionLines, wrap } from "./output.ts";
 
 /** What a login remembers between commands. */
 export interface Shell {
@@ -19,6 +21,10 @@ export type CommandOutcome =
   | { readonly result: "show"; readonly lines: readonly string[] }
   /** `at`: which of the words behind the command is wrong; undefined when it is none of them. */
   | { readonly result: "refuse"; readonly at: number | undefined; readonly problem: string; readonly hint: string }
+  /** Asks before it does what cannot be undone: `run` follows when the answer is `yes`. */
+  | { readonly result: "ask"; readonly question: string; readonly run: () => readonly string[] }
+  /** The lines that follow are a configuration, up to `end`. */
+  | { readonly result: "load"; readonly loading: Loading }
   | { readonly result: "log-out" };
 
 export interface Call {
@@ -47,6 +53,12 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
       return show(...logLines(appliance.lastLog(number ?? DEFAULT_LOG_LINES)));
     case "show-configuration":
       return show(...listing(toLines(appliance.running, "hide")));
+    case "show-secrets":
+      return show(...listing(toLines(appliance.running, "show")));
+    case "show-history":
+      return history(number, appliance);
+    case "show-vpn-windows":
+      return windows(word, appliance);
     case "show-interfaces":
       return show(...interfaceLines(appliance.interfaces()));
     case "show-version":
@@ -64,9 +76,34 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
     case "poweroff":
       appliance.powerOff();
       return show("Switching off.");
+    case "factory-reset":
+      return {
+        result: "ask",
+        question: "Every setting and password is forgotten and all sessions end. Type yes to go on: ",
+        run: () => {
+          appliance.factoryReset();
+          return ["Restarting as a new device."];
+        },
+      };
     default:
       return { result: "log-out" };
   }
+}
+
+function history(back: number | undefined, appliance: Appliance): CommandOutcome {
+  const entries = appliance.history();
+  if (back === undefined) return show(...historyLines(entries, appliance.trialMinutes));
+  const entry = entries[back];
+  if (entry === undefined) return refuse("there is no commit that far back", "show history lists what is kept");
+  return show(`Configuration ${entry.number}, ${entry.committedAt}:`, ...listing(entry.changes));
+}
+
+function windows(user: string, appliance: Appliance): CommandOutcome {
+  const lines = windowsLines(appliance.running, user);
+  if (lines !== undefined) return show(...lines);
+  const names = entriesOf(appliance.running, "vpn account").join(", ");
+  const hint = names === "" ? "none is configured: set vpn account NAME password PASSWORD" : `accounts: ${names}`;
+  return { result: "refuse", at: 0, problem: `there is no account ${user}`, hint };
 }
 
 function dial(name: string, appliance: Appliance): CommandOutcome {
@@ -115,9 +152,15 @@ function configure({ command, number, words }: Call, edit: Edit, shell: Shell): 
     case "show":
       return showPart(edit, words);
     case "compare":
-      return show(...(edit.changed ? edit.compare() : ["No changes."]));
+      return compare(number, edit);
     case "commit":
       return show(...committedLines(edit.commit()));
+    case "commit-confirm":
+      return show(...committedLines(edit.commit(number)));
+    case "load-merge":
+      return { result: "load", loading: edit.load("merge") };
+    case "load-replace":
+      return { result: "load", loading: edit.load("replace") };
     case "rollback":
       if (!edit.rollback(number ?? 1))
         return refuse("there is no commit that far back", "rollback 0 is the running one");
@@ -130,6 +173,12 @@ function configure({ command, number, words }: Call, edit: Edit, shell: Shell): 
       shell.edit = undefined;
       return show();
   }
+}
+
+function compare(back: number | undefined, edit: Edit): CommandOutcome {
+  const lines = back === undefined ? edit.compare() : edit.compareWith(back);
+  if (lines === undefined) return refuse("there is no commit that far back", "show history lists what is kept");
+  return show(...(lines.length > 0 ? lines : ["No changes."]));
 }
 
 function afterChange(refusal: Refusal | undefined): CommandOutcome {
@@ -157,11 +206,28 @@ function committedLines(committed: Committed): readonly string[] {
       return problemLines(committed.problems);
     case "not-stored":
       return [`% Not committed: ${committed.reason}`];
-    case "committed":
+    case "confirmed":
+      return ["Confirmed: what was on trial is stored."];
+    case "on-trial":
       return [
-        ...committed.warnings.flatMap((warning) => wrap(`Warning: ${warning}`, "")),
-        ...committed.failures.map((failure) => `% Stored, but not in force: ${failure}`),
-        "Committed.",
+        ...told(committed, "On trial"),
+        ...wrap(
+          `On trial: \`commit\` within ${committed.minutes} min keeps it. Otherwise, or after a restart, the ` +
+            "configuration before is in force again.",
+          "",
+        ),
       ];
+    case "committed":
+      return [...told(committed, "Stored"), "Committed."];
   }
+}
+
+function told(
+  { warnings, failures }: { readonly warnings: readonly string[]; readonly failures: readonly string[] },
+  state: string,
+): readonly string[] {
+  return [
+    ...warnings.flatMap((warning) => wrap(`Warning: ${warning}`, "")),
+    ...failures.map((failure) => `% ${state}, but not in force: ${failure}`),
+  ];
 }

@@ -10,6 +10,9 @@ export type CommandName =
   | "show-vpn"
   | "show-log"
   | "show-configuration"
+  | "show-secrets"
+  | "show-history"
+  | "show-vpn-windows"
   | "show-interfaces"
   | "show-version"
   | "vpn-dial"
@@ -17,12 +20,16 @@ export type CommandName =
   | "terminal-length"
   | "reboot"
   | "poweroff"
+  | "factory-reset"
   | "exit"
   | "set"
   | "delete"
   | "show"
   | "compare"
   | "commit"
+  | "commit-confirm"
+  | "load-merge"
+  | "load-replace"
   | "rollback"
   | "discard";
 
@@ -48,7 +55,7 @@ interface SettingArgument {
   readonly use: "set" | "delete" | "show";
 }
 
-interface Command {
+export interface Command {
   readonly name: CommandName;
   readonly words: readonly string[];
   readonly help: string;
@@ -64,7 +71,7 @@ const number = (word: string, help: string, low: number, high: number, optional 
   optional,
 });
 
-const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
+export const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
   operational: [
     { name: "configure", words: ["configure"], help: "change the configuration" },
     { name: "show-vpn", words: ["show", "vpn"], help: "PPTP sessions and clients" },
@@ -74,7 +81,24 @@ const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
       help: "the last messages",
       argument: number("COUNT", "how many lines, 100 if not said", 1, 1000, true),
     },
+    {
+      name: "show-vpn-windows",
+      words: ["show", "vpn", "windows"],
+      help: "what to type on a Windows PC to connect an account",
+      argument: { kind: "name", word: "USER", help: "an account", list: "vpn account" },
+    },
     { name: "show-configuration", words: ["show", "configuration"], help: "what is set, as commands" },
+    {
+      name: "show-secrets",
+      words: ["show", "configuration", "secrets"],
+      help: "the same with every password in the clear: to keep it elsewhere",
+    },
+    {
+      name: "show-history",
+      words: ["show", "history"],
+      help: "the last commits and what they changed",
+      argument: number("N", "one commit: how many back, 0 for the running one", 0, 20, true),
+    },
     { name: "show-interfaces", words: ["show", "interfaces"], help: "interfaces with their addresses" },
     { name: "show-version", words: ["show", "version"], help: "firmware version" },
     {
@@ -97,14 +121,40 @@ const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
     },
     { name: "reboot", words: ["reboot"], help: "restart the device; all sessions end" },
     { name: "poweroff", words: ["poweroff"], help: "switch the device off" },
+    {
+      name: "factory-reset",
+      words: ["factory-reset"],
+      help: "forget every setting and password, and restart as new",
+    },
     { name: "exit", words: ["exit"], help: "log out" },
   ],
   configure: [
     { name: "set", words: ["set"], help: "change a setting", argument: { kind: "setting", use: "set" } },
     { name: "delete", words: ["delete"], help: "back to the default", argument: { kind: "setting", use: "delete" } },
     { name: "show", words: ["show"], help: "what is set, as commands", argument: { kind: "setting", use: "show" } },
-    { name: "compare", words: ["compare"], help: "what commit would change" },
-    { name: "commit", words: ["commit"], help: "check, store and apply the changes" },
+    {
+      name: "compare",
+      words: ["compare"],
+      help: "what commit would change",
+      argument: number("N", "against the configuration of N commits ago instead", 0, 20, true),
+    },
+    { name: "commit", words: ["commit"], help: "check, store and apply the changes; confirm what is on trial" },
+    {
+      name: "commit-confirm",
+      words: ["commit", "confirm"],
+      help: "apply on trial: taken back unless `commit` follows in time",
+      argument: number("MINUTES", "time to confirm in", 1, 60),
+    },
+    {
+      name: "load-merge",
+      words: ["load", "merge"],
+      help: "take settings as lines, on top of what is set",
+    },
+    {
+      name: "load-replace",
+      words: ["load", "replace"],
+      help: "take settings as lines, in the place of all that is set",
+    },
     {
       name: "rollback",
       words: ["rollback"],
@@ -119,6 +169,9 @@ const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
 const GROUPS: Readonly<Record<string, string>> = {
   show: "look at something",
   vpn: "PPTP sessions",
+  configuration: "what is set, as commands",
+  commit: "check, store and apply the changes",
+  load: "take a whole configuration, such as one that show printed",
   terminal: "this console",
 };
 
@@ -242,6 +295,8 @@ function match(
     if (command !== undefined && commands.length === 1 && command.words.length === depth + 1)
       return { command, rest: tokens.slice(depth + 1) };
   }
+  const whole = commands.find((command) => command.words.length === tokens.length);
+  if (whole !== undefined) return { command: whole, rest: [] };
   const end = (tokens.at(-1)?.end ?? 0) + 1;
   const next = [...new Set(commands.map((command) => command.words[tokens.length]))].join(", ");
   return { ok: false, column: end, problem: "the command is incomplete", hint: `expected: ${next}` };
@@ -271,13 +326,16 @@ function candidatesAfter(before: readonly Token[], mode: Mode, config: Config): 
       return argumentCandidates(command, before.slice(depth + 1), config);
   }
   const depth = before.length;
-  return [...new Set(commands.map((command) => command.words[depth] ?? ""))]
+  // `show vpn` is a command, and so is `show vpn windows`.
+  const whole = depth > 0 && commands.some((command) => command.words.length === depth) ? [ENTER] : [];
+  const words = [...new Set(commands.map((command) => command.words[depth] ?? ""))]
     .filter((word) => word !== "")
     .map((word) => {
       const [only, ...others] = commands.filter((command) => command.words[depth] === word);
       const grouped = others.length > 0 || (only?.words.length ?? 0) > depth + 1;
       return { word, help: (grouped ? GROUPS[word] : only?.help) ?? "", placeholder: false };
     });
+  return [...words, ...whole];
 }
 
 function argumentCandidates({ argument }: Command, words: readonly Token[], config: Config): readonly Candidate[] {

@@ -1,6 +1,7 @@
 /** Values as lines of text, at most 80 columns wide except for the log, whose lines the terminal may wrap. */
 import type { Problem } from "../config/validate.ts";
 import type { InterfaceView, SessionView } from "../service/appliance.ts";
+import type { HistoryEntry } from "../service/configuration.ts";
 import type { JournalLine } from "../service/journal.ts";
 import type { Candidate } from "./grammar.ts";
 
@@ -85,6 +86,20 @@ export function problemLines(problems: readonly Problem[]): readonly string[] {
     ...wrap(hint, "    "),
   ]);
   return [`% Not committed: ${count}`, ...lines];
+}
+
+/** The commits that are kept, newest first. */
+export function historyLines(entries: readonly HistoryEntry[], trialMinutes: number | undefined): readonly string[] {
+  const trial =
+    trialMinutes === undefined ? [] : ["On trial, not stored: a configuration that waits for `commit` to confirm it."];
+  if (entries.length === 0) return [...trial, "Nothing was committed yet."];
+  const rows = entries.map(({ back, number, committedAt, changes }) => {
+    const when = committedAt.replace("T", " ").replace(/\..*/, "");
+    const [first = "-"] = changes;
+    const more = changes.length > 1 ? ` and ${changes.length - 1} more` : "";
+    return [String(back), String(number), when, cut(first, 36 - more.length) + more];
+  });
+  return [...trial, ...table(["Back", "Number", "Committed (UTC)", "Changes"], rows)];
 }
 
 export function helpLines(candidates: readonly Candidate[]): readonly string[] {

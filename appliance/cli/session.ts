@@ -1,5 +1,6 @@
 /** One console: bytes in, text out, from the login to the last command. Pure but for the password check, which takes its time. */
 import type { Appliance } from "../service/appliance.ts";
+import type { Loading } from "../service/loading.ts";
 import { type CommandOutcome, runCommand, type Shell } from "./command.ts";
 import { columnOf, complete, ENTER, type Mode, tokenize, understand } from "./grammar.ts";
 import { type Key, KeyDecoder } from "./key.ts";
@@ -9,6 +10,8 @@ import { Pager } from "./pager.ts";
 
 const ADMINISTRATOR = "admin";
 const DEFAULT_LENGTH = 24;
+/** Behind the login. */
+const INSIDE: ReadonlySet<string> = new Set(["shell", "asked", "load"]);
 /** Keys that wait while a password is being checked; more are noise on the line. */
 const LONGEST_QUEUE = 1000;
 const BELL = "\x07";
@@ -26,7 +29,11 @@ type State =
   | { readonly at: "login" }
   | { readonly at: "password"; readonly name: string }
   | { readonly at: "checking" }
-  | { readonly at: "shell" };
+  | { readonly at: "shell" }
+  /** A question that `yes` answers. */
+  | { readonly at: "asked"; readonly run: () => readonly string[] }
+  /** Lines of a configuration come. */
+  | { readonly at: "load"; readonly loading: Loading };
 
 export class ConsoleSession {
   readonly #appliance: Appliance;
@@ -60,7 +67,7 @@ export class ConsoleSession {
 
   /** The line was cut: whoever comes next must log in. Uncommitted changes are forgotten. */
   hangUp(): void {
-    if (this.#state.at !== "shell") return;
+    if (!INSIDE.has(this.#state.at)) return;
     this.#appliance.log("warning", "console", "the line was cut: logged out");
     this.#write(this.#pager.show([], 0));
     this.#write("\n");
@@ -121,6 +128,12 @@ export class ConsoleSession {
         break;
       case "shell":
         this.#command(line);
+        break;
+      case "asked":
+        this.#enterShell(line.trim() === "yes" ? state.run() : ["Nothing was done."]);
+        break;
+      case "load":
+        this.#load(state.loading, line);
         break;
       case "checking":
         break;
@@ -213,10 +226,41 @@ export class ConsoleSession {
         this.#show(this.#refusal(column, outcome.problem, outcome.hint));
         break;
       }
+      case "ask":
+        this.#ask({ at: "asked", run: outcome.run }, outcome.question, "plain");
+        break;
+      case "load":
+        this.#askForLine(outcome.loading);
+        break;
       case "log-out":
         this.#logOut();
         break;
     }
+  }
+
+  #askForLine(loading: Loading): void {
+    this.#ask({ at: "load", loading }, `${this.#appliance.name}.load# `, "plain");
+  }
+
+  /** One line of a configuration. `end` ends it; Ctrl-C gives it up. */
+  #load(loading: Loading, line: string): void {
+    const text = line.trim();
+    if (text === "end") {
+      this.#enterShell(this.#loaded(loading));
+      return;
+    }
+    if (text !== "" && !text.startsWith("#")) {
+      const refusal = loading.take(tokenize(text).map((token) => token.text));
+      if (refusal !== undefined) this.#write(`% line ${loading.lines}: ${refusal.problem}\n  ${refusal.hint}\n`);
+    }
+    this.#askForLine(loading);
+  }
+
+  #loaded(loading: Loading): readonly string[] {
+    if (this.#shell.edit?.finish(loading) !== true)
+      return [`% Nothing was taken: ${loading.wrong} of ${loading.lines} lines are wrong.`];
+    const count = loading.lines === 1 ? "1 line" : `${loading.lines} lines`;
+    return [`${count} taken. compare shows what changes.`];
   }
 
   #logOut(): void {
@@ -271,9 +315,9 @@ export class ConsoleSession {
     if (!this.#pager.waiting) this.#prompt();
   }
 
-  #enterShell(): void {
+  #enterShell(lines: readonly string[] = []): void {
     this.#state = { at: "shell" };
-    this.#prompt();
+    this.#show(lines);
   }
   #askName(): void {
     this.#ask({ at: "login" }, `${this.#appliance.name} login: `, "plain");
@@ -284,7 +328,7 @@ export class ConsoleSession {
   }
   /** After Ctrl-C: the shell's prompt, or the first question. */
   #again(): void {
-    if (this.#state.at === "shell") this.#prompt();
+    if (INSIDE.has(this.#state.at)) this.#enterShell();
     else this.start();
   }
 

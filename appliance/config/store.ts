@@ -58,6 +58,13 @@ export class ConfigStore {
     return { generations, findings };
   }
 
+  /** Forgets every configuration; older ones first, so that a power cut in the midst leaves the one in force. */
+  clear(): void {
+    for (const number of this.#numbers().reverse()) this.#disk.remove(`config.${number}`);
+    this.#disk.sync();
+    this.#generations = [];
+  }
+
   /** Newest first. */
   get generations(): readonly Generation[] {
     return this.#generations;

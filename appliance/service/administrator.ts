@@ -52,6 +52,13 @@ export class Administrator {
     return password.length > LONGEST ? `A password has at most ${LONGEST} characters.` : undefined;
   }
 
+  /** Forgets the password, on the disk too: the serial console asks for a new one. */
+  reset(): void {
+    this.#disk.remove(FILE);
+    this.#disk.sync();
+    this.#secret = undefined;
+  }
+
   /** Returns once the password survives a power cut. */
   async setPassword(password: string): Promise<void> {
     const refusal = this.refusePassword(password);

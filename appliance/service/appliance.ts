@@ -2,13 +2,14 @@
 import type { Config } from "../config/config.ts";
 import { changedWithin } from "../config/diff.ts";
 import { networkSettings, systemName, text, type VpnSettings, vpnSettings } from "../config/settings.ts";
-import type { ConfigStore, Generation } from "../config/store.ts";
+import type { ConfigStore } from "../config/store.ts";
 import { validate } from "../config/validate.ts";
-import { type Clock, type LogLevel, type Millis, type Net, type Power, SystemError } from "../ports.ts";
+import { type Clock, type LogLevel, type Millis, type Net, type Power, SystemError, type Timers } from "../ports.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
 import { formatIpv4 } from "../wire/ipv4.ts";
 import type { Administrator } from "./administrator.ts";
-import { type Committer, Edit } from "./edit.ts";
+import { Configuration, type HistoryEntry } from "./configuration.ts";
+import { Edit } from "./edit.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Network } from "./network.ts";
 import { VERSION } from "./version.ts";
@@ -68,6 +69,7 @@ export interface ApplianceParts {
   readonly journal: Journal;
   readonly power: Power;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly wallClock: () => Date;
 }
 
@@ -78,30 +80,30 @@ const VPN_BRANCHES = ["vpn", "interfaces lan address"];
 
 export class Appliance {
   readonly #parts: ApplianceParts;
-  #running: Config = new Map();
+  readonly #configuration: Configuration;
 
   constructor(parts: ApplianceParts) {
     this.#parts = parts;
+    const { store, timers, journal, wallClock } = parts;
+    const apply = (before: Config, after: Config) => this.#apply(before, after);
+    this.#configuration = new Configuration({ store, timers, wallClock, apply, log: journal });
   }
 
   /** Puts the stored configuration in force. */
   start(): void {
-    const { store, journal } = this.#parts;
-    const { generations, findings } = store.load();
-    for (const finding of findings) journal.write("error", "config", finding);
-    const [newest] = generations;
+    const { journal } = this.#parts;
+    const config = this.#configuration.load();
     // A newer firmware may be stricter than the one that stored it: what is left of the network is the way back in.
-    const problems = newest === undefined ? [] : validate(newest.config);
+    const problems = validate(config);
     for (const { path, problem } of problems) journal.write("error", "config", `${path}: ${problem}`);
-    this.#running = newest?.config ?? new Map();
     journal.write("info", "system", `Culvert ${VERSION} started`);
-    this.#applyNetwork(this.#running);
-    if (problems.length === 0) this.#applyVpn(this.#running);
+    this.#applyNetwork(config);
+    if (problems.length === 0) this.#applyVpn(config);
     else journal.write("error", "vpn", "the VPN stays off: the configuration has problems");
   }
 
   get name(): string {
-    return systemName(this.#running);
+    return systemName(this.running);
   }
   get version(): string {
     return VERSION;
@@ -110,19 +112,19 @@ export class Appliance {
     return this.#parts.administrator;
   }
   get running(): Config {
-    return this.#running;
+    return this.#configuration.running;
   }
   /** Newest commit first. */
-  get history(): readonly Generation[] {
-    return this.#parts.store.generations;
+  history(): readonly HistoryEntry[] {
+    return this.#configuration.history();
+  }
+  /** How long the running configuration holds unless somebody confirms it; undefined when it is stored. */
+  get trialMinutes(): number | undefined {
+    return this.#configuration.trialMinutes;
   }
 
   beginEdit(): Edit {
-    return new Edit({
-      running: () => this.#running,
-      history: () => this.history,
-      commit: (config) => this.#commit(config),
-    });
+    return new Edit(this.#configuration);
   }
 
   sessions(): readonly SessionView[] {
@@ -162,6 +164,13 @@ export class Appliance {
     this.#parts.journal.write(level, area, text);
   }
 
+  /** Forgets settings and password, and restarts as a new device. The password goes last: a power cut leaves nothing open. */
+  factoryReset(): void {
+    this.log("warning", "system", "factory reset");
+    this.#configuration.reset();
+    this.#parts.administrator.reset();
+    this.#parts.power.reboot();
+  }
   reboot(): void {
     this.log("info", "system", "reboot");
     this.#parts.power.reboot();
@@ -180,7 +189,7 @@ export class Appliance {
     const { id, name, lastFailure } = client;
     const state = client.state === "dialing" ? "connecting" : client.state;
     if (session !== undefined) return { ...session, name, state, lastFailure };
-    const setting = (word: string) => text(this.#running, `vpn client ${name} ${word}`);
+    const setting = (word: string) => text(this.running, `vpn client ${name} ${word}`);
     return {
       id,
       role: "client",
@@ -199,27 +208,10 @@ export class Appliance {
     };
   }
 
-  #commit(config: Config): ReturnType<Committer["commit"]> {
-    const before = this.#running;
-    const number = this.#store(config);
-    if (typeof number === "string") return { notStored: number };
-    this.#running = config;
-    this.log("info", "config", `configuration ${number} committed`);
-    const network = changedWithin(before, config, NETWORK_BRANCHES) ? this.#applyNetwork(config) : [];
-    const vpn = changedWithin(before, config, VPN_BRANCHES) ? this.#applyVpn(config) : [];
-    return { failures: [...network, ...vpn] };
-  }
-
-  /** The number of the new configuration, or what kept the disk from taking it. */
-  #store(config: Config): number | string {
-    const { store, wallClock } = this.#parts;
-    try {
-      return store.commit(config, wallClock().toISOString()).number;
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error)) throw error;
-      this.log("error", "config", `the configuration could not be stored: ${error.message}`);
-      return error.message;
-    }
+  #apply(before: Config, after: Config): readonly string[] {
+    const network = changedWithin(before, after, NETWORK_BRANCHES) ? this.#applyNetwork(after) : [];
+    const vpn = changedWithin(before, after, VPN_BRANCHES) ? this.#applyVpn(after) : [];
+    return [...network, ...vpn];
   }
 
   #applyNetwork(config: Config): readonly string[] {

@@ -2,20 +2,9 @@
 import { type Changed, remove, set } from "../config/change.ts";
 import type { Config } from "../config/config.ts";
 import { diff, sameConfig } from "../config/diff.ts";
-import type { Generation } from "../config/store.ts";
 import { type Problem, validate, warnings } from "../config/validate.ts";
-
-/** What an edit needs of the device. */
-export interface Committer {
-  running(): Config;
-  /** Newest first; the first one is running. */
-  history(): readonly Generation[];
-  /**
-   * Stores, then applies what changed. Returns what could not be applied, one sentence each, or why it could not even
-   * be stored.
-   */
-  commit(config: Config): { readonly failures: readonly string[] } | { readonly notStored: string };
-}
+import type { Configuration } from "./configuration.ts";
+import { Loading, type LoadMode } from "./loading.ts";
 
 export type Refusal = Extract<Changed, { ok: false }>;
 
@@ -23,6 +12,15 @@ export type Committed =
   | { readonly result: "unchanged" }
   /** `warnings` are for the person; `failures` say what is stored but not in force. */
   | { readonly result: "committed"; readonly warnings: readonly string[]; readonly failures: readonly string[] }
+  /** In force, but not stored: it is taken back after so many minutes unless it is confirmed. */
+  | {
+      readonly result: "on-trial";
+      readonly minutes: number;
+      readonly warnings: readonly string[];
+      readonly failures: readonly string[];
+    }
+  /** What was on trial is stored. */
+  | { readonly result: "confirmed" }
   | { readonly result: "refused"; readonly problems: readonly Problem[] }
   /** Somebody else has committed since this edit began. */
   | { readonly result: "overtaken" }
@@ -30,14 +28,14 @@ export type Committed =
   | { readonly result: "not-stored"; readonly reason: string };
 
 export class Edit {
-  readonly #device: Committer;
+  readonly #device: Configuration;
   #base: Config;
   #candidate: Config;
 
-  constructor(device: Committer) {
+  constructor(device: Configuration) {
     this.#device = device;
-    this.#base = device.running();
-    this.#candidate = device.running();
+    this.#base = device.running;
+    this.#candidate = device.running;
   }
 
   get candidate(): Config {
@@ -49,6 +47,11 @@ export class Edit {
   /** What `commit` would change, as commands; secrets hidden. */
   compare(): readonly string[] {
     return diff(this.#base, this.#candidate, "hide");
+  }
+  /** The way from the configuration of `back` commits ago to the candidate; undefined when it is not kept any more. */
+  compareWith(back: number): readonly string[] | undefined {
+    const generation = this.#device.generations[back];
+    return generation && diff(generation.config, this.#candidate, "hide");
   }
   /** What would keep `commit` from working. */
   problems(): readonly Problem[] {
@@ -63,27 +66,52 @@ export class Edit {
   }
   /** Makes the configuration of `back` commits ago the candidate; false when it is not kept any more. */
   rollback(back: number): boolean {
-    const generation = this.#device.history()[back];
+    const generation = this.#device.generations[back];
     if (back > 0 && generation === undefined) return false;
-    this.#candidate = generation?.config ?? this.#device.running();
+    this.#candidate = generation?.config ?? this.#device.running;
+    return true;
+  }
+  /** Reads a whole configuration line by line; `finish` makes it the candidate, unless a line was wrong. */
+  load(mode: LoadMode): Loading {
+    return new Loading(mode, this.#candidate);
+  }
+  finish(loading: Loading): boolean {
+    if (loading.wrong > 0) return false;
+    this.#candidate = loading.config;
     return true;
   }
   /** Begins again from what is running now. */
   discard(): void {
-    this.#base = this.#device.running();
-    this.#candidate = this.#device.running();
+    this.#base = this.#device.running;
+    this.#candidate = this.#device.running;
   }
 
-  commit(): Committed {
-    if (!this.changed) return { result: "unchanged" };
-    if (this.#device.running() !== this.#base) return { result: "overtaken" };
+  /**
+   * With `trialMinutes` it is taken back after that time, unless a commit without them comes before. Without changes a commit
+   * confirms what is on trial.
+   */
+  commit(trialMinutes?: number): Committed {
+    const isOvertaken = this.#device.running !== this.#base;
+    if (!this.changed) return isOvertaken || trialMinutes !== undefined ? { result: "unchanged" } : this.#confirm();
+    if (isOvertaken) return { result: "overtaken" };
     const problems = this.problems();
     if (problems.length > 0) return { result: "refused", problems };
     const heard = warnings(this.#base, this.#candidate);
+    if (trialMinutes !== undefined) {
+      const failures = this.#device.try(this.#candidate, trialMinutes);
+      this.#base = this.#candidate;
+      return { result: "on-trial", minutes: trialMinutes, warnings: heard, failures };
+    }
     const outcome = this.#device.commit(this.#candidate);
     if ("notStored" in outcome) return { result: "not-stored", reason: outcome.notStored };
     this.#base = this.#candidate;
     return { result: "committed", warnings: heard, failures: outcome.failures };
+  }
+
+  #confirm(): Committed {
+    if (this.#device.trialMinutes === undefined) return { result: "unchanged" };
+    const outcome = this.#device.commit(this.#candidate);
+    return "notStored" in outcome ? { result: "not-stored", reason: outcome.notStored } : { result: "confirmed" };
   }
 
   #take(changed: Changed): Refusal | undefined {

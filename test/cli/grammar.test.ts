@@ -39,6 +39,12 @@ const GOOD: readonly (readonly [Mode, string, string, (number | undefined)?, str
   ["configure", "rollback", "rollback"],
   ["configure", "rollback 3", "rollback", 3],
   ["configure", "comm", "commit"],
+  ["configure", "commit confirm 5", "commit-confirm", 5],
+  ["configure", "compare 2", "compare", 2],
+  ["configure", "load merge", "load-merge", undefined],
+  ["operational", "show vpn", "show-vpn", undefined],
+  ["operational", "show vpn win alice", "show-vpn-windows", undefined, "alice"],
+  ["operational", "show configuration secrets", "show-secrets", undefined],
 ];
 for (const [mode, line, command, number, words = ""] of GOOD) {
   test(`${mode}: "${line}" is ${command}`, () => {
@@ -57,7 +63,10 @@ const BAD: readonly (readonly [Mode, string, number, RegExp, RegExp])[] = [
   ["operational", "show vpm", 5, /"vpm" is no command/, /vpn, log, configuration/],
   ["operational", "show v", 5, /not clear/, /vpn, version/],
   ["operational", "show", 5, /incomplete/, /vpn, log/],
-  ["operational", "show vpn now", 9, /one word too many/, /usage: show vpn/],
+  ["operational", "show vpn now", 9, /"now" is no command/, /windows/],
+  ["operational", "show version now", 13, /one word too many/, /usage: show version/],
+  ["configure", "commit confirm", 15, /MINUTES is missing/, /1 to 60/],
+  ["configure", "load", 5, /incomplete/, /merge, replace/],
   ["operational", "show log 0", 9, /"0" is not possible/, /1 to 1000/],
   ["operational", "show log 5 6", 11, /one word too many/, /usage: show log COUNT/],
   ["operational", "vpn hangup", 11, /ID\|NAME is missing/, /number in `show vpn`, or a client/],
@@ -79,11 +88,14 @@ for (const [mode, line, column, problem, hint] of BAD) {
 
 /** [mode, line up to the cursor, the words to offer; those in angle brackets only explain]. */
 const OFFERS: readonly (readonly [Mode, string, string])[] = [
-  ["operational", "", "configure show vpn terminal reboot poweroff exit"],
+  ["operational", "", "configure show vpn terminal reboot poweroff factory-reset exit"],
   ["operational", "sh", "show"],
-  ["operational", "show ", "vpn log configuration interfaces version"],
+  ["operational", "show ", "vpn log configuration history interfaces version"],
   ["operational", "show v", "vpn version"],
-  ["operational", "show vpn ", "<<enter>>"],
+  ["operational", "show vpn ", "windows <<enter>>"],
+  ["operational", "show vpn windows ", "DOMAIN\\bob alice <USER>"],
+  ["operational", "show configuration ", "secrets <<enter>>"],
+  ["configure", "commit ", "confirm <<enter>>"],
   ["operational", "show log ", "<COUNT> <<enter>>"],
   ["operational", "vpn ", "dial hangup"],
   ["operational", "vpn hangup ", "munich <ID|NAME>"],
@@ -127,6 +139,8 @@ test("following the offers always leads to a line that is understood or may go o
     VALUE: "10.0.0.1",
     NAME: "carol",
     COUNT: "5",
+    MINUTES: "5",
+    USER: "alice",
     "ID|NAME": "1",
     LINES: "10",
     N: "1",

@@ -165,7 +165,7 @@ test("rollback brings back earlier commits as a candidate; discard forgets it", 
   assert.equal(edit.commit().result, "committed");
   assert.equal(device.appliance.running.get("vpn server mtu"), 1302);
   // The rollback is a commit like any other.
-  assert.equal(device.appliance.history.length, 4);
+  assert.equal(device.appliance.history().length, 4);
   assert.ok(edit.rollback(0));
   assert.equal(edit.changed, false);
 });

@@ -33,6 +33,7 @@ class Device {
       journal,
       power: { reboot: () => assert.fail("rebooted"), powerOff: () => assert.fail("switched off") },
       clock,
+      timers: { after: () => assert.fail("nothing here is on trial") },
       wallClock,
     });
     this.appliance.start();

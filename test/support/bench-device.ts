@@ -73,6 +73,7 @@ export class BenchDevice {
       journal,
       power,
       clock: this.clock,
+      timers: this.clock,
       wallClock,
     });
     this.appliance.start();
