@@ -24,6 +24,8 @@ export const NEEDED = [
   { package: "tshark", shows: "tshark", for: "tests" },
   { package: "cpio", shows: "cpio", for: "tests" },
   { package: "iproute2", shows: "ip", for: "tests" },
+  { package: "iputils-ping", shows: "ping", for: "tests" },
+  { package: "udhcpc", shows: "udhcpc", for: "tests" },
   { package: "snmpd", shows: "snmpd", for: "tests" },
   { package: "openssh-server", shows: "sshd", for: "tests" },
 ];

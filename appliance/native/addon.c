@@ -107,6 +107,7 @@ static const struct {
   napi_callback run;
 } FUNCTIONS[] = {
     {"tunOpen", tun_open},
+    {"tapOpen", tap_open},
     {"tunRead", tun_read},
     {"tunWrite", tun_write},
     {"greOpen", gre_open},

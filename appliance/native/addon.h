@@ -73,6 +73,7 @@ void watch_stop(struct descriptor *descriptor);
 const char *watch_refusal(void);
 
 napi_value tun_open(napi_env env, napi_callback_info info);
+napi_value tap_open(napi_env env, napi_callback_info info);
 napi_value tun_read(napi_env env, napi_callback_info info);
 napi_value tun_write(napi_env env, napi_callback_info info);
 napi_value gre_open(napi_env env, napi_callback_info info);

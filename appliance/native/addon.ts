@@ -17,6 +17,8 @@ export const BATCH = 64;
  */
 export interface Addon {
   tunOpen(name: string): TunHandle;
+  /** An interface of whole Ethernet frames, for the lab; read and written as a TUN interface is. */
+  tapOpen(name: string): TunHandle;
   /**
    * Packet i comes to lie in `arena[starts[i]..ends[i])`: in the i-th slot of `slotBytes`, behind `headroom`. Returns how
    * many came; fewer than there are slots means that no more wait.

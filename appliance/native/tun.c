@@ -1,4 +1,7 @@
-/* A TUN interface: whole IP packets, no link header, no packet information. Lives as long as its descriptor. */
+/*
+ * A TUN interface: whole IP packets, no link header, no packet information; or a TAP interface: whole Ethernet frames.
+ * Both live as long as their descriptor, and are read and written alike.
+ */
 #include "addon.h"
 
 #include <errno.h>
@@ -9,20 +12,19 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* tunOpen(name) */
-napi_value tun_open(napi_env env, napi_callback_info info) {
+static napi_value open_interface(napi_env env, napi_callback_info info, const char *function, short flags) {
   struct call call;
   struct ifreq request = {0};
   char name[IFNAMSIZ + 1]; /* one more than fits, to see that a name is too long */
   size_t length;
-  if (!call_begin(&call, env, info, "tunOpen")) return NULL;
+  if (!call_begin(&call, env, info, function)) return NULL;
   if (napi_get_value_string_utf8(env, call.arguments[0], name, sizeof name, &length) != napi_ok || length == 0 ||
       length >= IFNAMSIZ)
     return throw_argument(&call, "name", "a name of 1 to 15 bytes is needed");
   int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return throw_errno(env, "open /dev/net/tun", errno);
   memcpy(request.ifr_name, name, length);
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  request.ifr_flags = flags | IFF_NO_PI;
   if (ioctl(fd, TUNSETIFF, &request) < 0) {
     int error = errno;
     close(fd);
@@ -30,6 +32,12 @@ napi_value tun_open(napi_env env, napi_callback_info info) {
   }
   return descriptor_new(env, KIND_TUN, fd);
 }
+
+/* tunOpen(name) */
+napi_value tun_open(napi_env env, napi_callback_info info) { return open_interface(env, info, "tunOpen", IFF_TUN); }
+
+/* tapOpen(name) */
+napi_value tap_open(napi_env env, napi_callback_info info) { return open_interface(env, info, "tapOpen", IFF_TAP); }
 
 /*
  * tunRead(tun, arena, slotBytes, headroom, starts, ends): packet i is arena[starts[i]..ends[i]), in slot i, behind its

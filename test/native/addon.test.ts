@@ -29,8 +29,10 @@ test("a call without arguments, or with something that is no handle, throws a Ty
   }
 });
 
-test("a TUN name is 1 to 15 bytes", () => {
-  for (const name of ["", "a".repeat(16), "ü".repeat(8), 7]) assert.throws(() => call("tunOpen", name), wrong(/name/));
+test("a TUN or TAP name is 1 to 15 bytes", () => {
+  for (const open of ["tunOpen", "tapOpen"]) {
+    for (const name of ["", "a".repeat(16), "ü".repeat(8), 7]) assert.throws(() => call(open, name), wrong(/name/));
+  }
 });
 
 test("every argument of every function is checked", asRoot, () => {
