@@ -15,6 +15,7 @@ import { Administrator } from "./service/administrator.ts";
 import { Appliance } from "./service/appliance.ts";
 import { Journal } from "./service/journal.ts";
 import { Network } from "./service/network.ts";
+import { Tracer } from "./service/trace.ts";
 import { VpnService } from "./service/vpn.ts";
 
 /** The partition that outlives updates. */
@@ -29,6 +30,7 @@ function main(): void {
   const journal = new Journal(wallClock);
   const addon = loadAddon();
   const net = kernelNet(addon);
+  const tracer = new Tracer(wallClock);
   const disk = folderDisk(`${CULVERT_DATA ?? DEFAULT_DATA_FOLDER}/config`);
   const appliance = new Appliance({
     store: new ConfigStore(disk),
@@ -39,11 +41,12 @@ function main(): void {
       random: kernelRandom,
       timers: loopTimers,
       net,
-      gre: greTransport(addon),
-      control: tcpControlTransport,
+      gre: tracer.gre(greTransport(addon)),
+      control: tracer.control(tcpControlTransport),
       log: journal,
     }),
     net,
+    tracer,
     journal,
     power: initPower(journal),
     clock: kernelClock,

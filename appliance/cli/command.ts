@@ -8,6 +8,7 @@ import type { Loading } from "../service/loading.ts";
 import { windowsLines } from "../service/windows-client.ts";
 import type { CommandName } from "./grammar.ts";
 import { historyLines, interfaceLines, logLines, problemLines, sessionLines, wrap } from "./output.ts";
+import { pcapngLines, traceLines } from "./trace-output.ts";
 
 /** What a login remembers between commands. */
 export interface Shell {
@@ -59,6 +60,18 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
       return history(number, appliance);
     case "show-vpn-windows":
       return windows(word, appliance);
+    case "show-trace":
+      return show(...traceLines(appliance.tracer.status));
+    case "show-trace-pcapng":
+      return show(...pcapngLines(appliance.tracer.pcapng()));
+    case "trace-start":
+      return trace(word, appliance);
+    case "trace-all":
+      appliance.tracer.start(undefined);
+      return show("Recording the control and GRE packets of every peer.");
+    case "trace-stop":
+      appliance.tracer.stop();
+      return show(...traceLines(appliance.tracer.status).slice(0, 1));
     case "show-interfaces":
       return show(...interfaceLines(appliance.interfaces()));
     case "show-version":
@@ -104,6 +117,13 @@ function windows(user: string, appliance: Appliance): CommandOutcome {
   const names = entriesOf(appliance.running, "vpn account").join(", ");
   const hint = names === "" ? "none is configured: set vpn account NAME password PASSWORD" : `accounts: ${names}`;
   return { result: "refuse", at: 0, problem: `there is no account ${user}`, hint };
+}
+
+function trace(who: string, appliance: Appliance): CommandOutcome {
+  const peer = appliance.startTrace(who);
+  if (peer !== undefined) return show(`Recording the control and GRE packets of ${peer}.`);
+  const hint = "show vpn lists sessions and clients; the address of a peer will do too";
+  return { result: "refuse", at: 0, problem: `there is no session, client or address ${who}`, hint };
 }
 
 function dial(name: string, appliance: Appliance): CommandOutcome {

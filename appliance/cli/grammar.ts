@@ -12,6 +12,11 @@ export type CommandName =
   | "show-configuration"
   | "show-secrets"
   | "show-history"
+  | "show-trace"
+  | "show-trace-pcapng"
+  | "trace-start"
+  | "trace-all"
+  | "trace-stop"
   | "show-vpn-windows"
   | "show-interfaces"
   | "show-version"
@@ -114,6 +119,20 @@ export const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
       argument: { kind: "name", word: "ID|NAME", help: "number in `show vpn`, or a client", list: "vpn client" },
     },
     {
+      name: "trace-start",
+      words: ["trace", "start"],
+      help: "record the packets between us and one peer",
+      argument: { kind: "name", word: "ID|NAME|ADDRESS", help: "a session, client or address", list: "vpn client" },
+    },
+    { name: "trace-all", words: ["trace", "all"], help: "record the packets of every peer" },
+    { name: "trace-stop", words: ["trace", "stop"], help: "record no more; what there is stays" },
+    { name: "show-trace", words: ["show", "trace"], help: "what was recorded, a line a packet" },
+    {
+      name: "show-trace-pcapng",
+      words: ["show", "trace", "pcapng"],
+      help: "the same as a file for Wireshark, in base64",
+    },
+    {
       name: "terminal-length",
       words: ["terminal", "length"],
       help: "lines on the screen",
@@ -169,6 +188,7 @@ export const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
 const GROUPS: Readonly<Record<string, string>> = {
   show: "look at something",
   vpn: "PPTP sessions",
+  trace: "record control and GRE packets",
   configuration: "what is set, as commands",
   commit: "check, store and apply the changes",
   load: "take a whole configuration, such as one that show printed",

@@ -35,7 +35,9 @@ function commandTable(mode: Mode): readonly string[] {
   return [
     "| command | |",
     "| --- | --- |",
-    ...COMMANDS[mode].map((command) => `| \`${cell(usageOf(command))}\` | ${cell(command.help)}${argumentOf(command)} |`),
+    ...COMMANDS[mode].map(
+      (command) => `| \`${cell(usageOf(command))}\` | ${cell(command.help)}${argumentOf(command)} |`,
+    ),
   ];
 }
 

@@ -6,12 +6,13 @@ import type { ConfigStore } from "../config/store.ts";
 import { validate } from "../config/validate.ts";
 import { type Clock, type LogLevel, type Millis, type Net, type Power, SystemError, type Timers } from "../ports.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
-import { formatIpv4 } from "../wire/ipv4.ts";
+import { formatIpv4, parseIpv4 } from "../wire/ipv4.ts";
 import type { Administrator } from "./administrator.ts";
 import { Configuration, type HistoryEntry } from "./configuration.ts";
 import { Edit } from "./edit.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Network } from "./network.ts";
+import type { Tracer } from "./trace.ts";
 import { VERSION } from "./version.ts";
 import type { ClientStatus } from "./vpn.ts";
 
@@ -66,6 +67,7 @@ export interface ApplianceParts {
   readonly network: Network;
   readonly vpn: Vpn;
   readonly net: Net;
+  readonly tracer: Tracer;
   readonly journal: Journal;
   readonly power: Power;
   readonly clock: Clock;
@@ -145,6 +147,18 @@ export class Appliance {
   /** A waiting client dials no more. False when there is no such session or client. */
   hangUp(id: number): boolean {
     return this.#parts.vpn.hangUp(id);
+  }
+
+  /** Records what passes between us and a peer: of a session by its number, a client by its name, or an address, which is returned. */
+  startTrace(who: string): string | undefined {
+    const session = this.sessions().find(({ id, name }) => name === who || String(id) === who);
+    const peer = parseIpv4(session?.peer ?? who);
+    if (peer === undefined) return undefined;
+    this.#parts.tracer.start(peer);
+    return formatIpv4(peer);
+  }
+  get tracer(): Tracer {
+    return this.#parts.tracer;
   }
 
   interfaces(): readonly InterfaceView[] {

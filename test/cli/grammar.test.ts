@@ -88,9 +88,9 @@ for (const [mode, line, column, problem, hint] of BAD) {
 
 /** [mode, line up to the cursor, the words to offer; those in angle brackets only explain]. */
 const OFFERS: readonly (readonly [Mode, string, string])[] = [
-  ["operational", "", "configure show vpn terminal reboot poweroff factory-reset exit"],
+  ["operational", "", "configure show vpn trace terminal reboot poweroff factory-reset exit"],
   ["operational", "sh", "show"],
-  ["operational", "show ", "vpn log configuration history interfaces version"],
+  ["operational", "show ", "vpn log configuration history trace interfaces version"],
   ["operational", "show v", "vpn version"],
   ["operational", "show vpn ", "windows <<enter>>"],
   ["operational", "show vpn windows ", "DOMAIN\\bob alice <USER>"],
@@ -141,6 +141,7 @@ test("following the offers always leads to a line that is understood or may go o
     COUNT: "5",
     MINUTES: "5",
     USER: "alice",
+    "ID|NAME|ADDRESS": "1",
     "ID|NAME": "1",
     LINES: "10",
     N: "1",

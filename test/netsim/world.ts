@@ -11,6 +11,7 @@ import type {
   TunSettings,
 } from "../../appliance/ports.ts";
 import { Millis, SystemError } from "../../appliance/ports.ts";
+import { Tracer } from "../../appliance/service/trace.ts";
 import { VpnService } from "../../appliance/service/vpn.ts";
 import type { Ipv4 } from "../../appliance/wire/ipv4.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
@@ -170,6 +171,7 @@ export class Host {
   readonly routes = new Map<Ipv4, string>();
   readonly linkLocal = new Map<string, string>();
   readonly vpn: VpnService;
+  readonly tracer: Tracer;
   readonly #world: World;
   listener: ((socket: ControlSocket) => ControlSocketEvents | undefined) | undefined;
 
@@ -191,13 +193,14 @@ export class Host {
       nextHopTo: () => ({ interfaceName: "wan", gateway: undefined }),
       addLinkLocal: (name, identifier) => this.linkLocal.set(name, identifier.toString("hex")),
     };
+    this.tracer = new Tracer(() => new Date(world.now));
     this.vpn = new VpnService({
       clock: { now: () => Millis(world.now) },
       random: new SeededRandom(world.random.u32()),
       timers,
       net: net as Net,
-      gre: this.gre,
-      control: {
+      gre: this.tracer.gre(this.gre),
+      control: this.tracer.control({
         listen: (_port, accept) => {
           this.listener = accept;
           return {
@@ -207,7 +210,7 @@ export class Host {
           };
         },
         connect: (peer, _port, connected, failed) => this.#connect(peer, connected, failed),
-      },
+      }),
       log,
     });
   }

@@ -30,6 +30,7 @@ class Device {
       network: new Network(net, journal),
       vpn: this.host.vpn,
       net,
+      tracer: this.host.tracer,
       journal,
       power: { reboot: () => assert.fail("rebooted"), powerOff: () => assert.fail("switched off") },
       clock,

@@ -7,6 +7,7 @@ import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type Vpn } from "../../appliance/service/appliance.ts";
 import { Journal } from "../../appliance/service/journal.ts";
 import { Network } from "../../appliance/service/network.ts";
+import { Tracer } from "../../appliance/service/trace.ts";
 import type { ClientStatus } from "../../appliance/service/vpn.ts";
 import type { SessionStatus } from "../../appliance/tunnel/status.ts";
 import { FakeDisk } from "./fake-disk.ts";
@@ -53,6 +54,7 @@ export class BenchDevice {
   readonly clock = new ManualClock();
   readonly vpn = new RecordingVpn();
   readonly powered: string[] = [];
+  readonly tracer: Tracer;
   readonly appliance: Appliance;
 
   /** Boots from this disk. */
@@ -60,6 +62,7 @@ export class BenchDevice {
     this.disk = disk;
     const wallClock = (): Date => new Date(Date.UTC(2026, 10, 22, 10) + this.clock.now());
     const journal = new Journal(wallClock);
+    this.tracer = new Tracer(wallClock);
     const power: Power = {
       reboot: () => this.powered.push("reboot"),
       powerOff: () => this.powered.push("off"),
@@ -70,6 +73,7 @@ export class BenchDevice {
       network: new Network(this.net, journal),
       vpn: this.vpn,
       net: this.net,
+      tracer: this.tracer,
       journal,
       power,
       clock: this.clock,
