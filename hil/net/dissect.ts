@@ -30,9 +30,9 @@ const PROTOCOL_TCP = 6;
 const PROTOCOL_GRE = 47;
 const TCP_SYN = 0x02;
 /** Everything from IPCP up speaks in packets of RFC 1661 §5; what is below carries data. */
-const FIRST_CONTROL_PROTOCOL = 0x8000;
+export const FIRST_CONTROL_PROTOCOL = 0x8000;
 
-/** Reads any bytes, and never throws. Fragments are read no farther than IPv4: nothing here puts them together. */
+/** Reads any bytes, and never throws. Fragments are read no farther than IPv4: the link puts them together first. */
 export function dissect(frame: Buffer): Dissection {
   const ip = ipv4Of(frame);
   if (ip === undefined) return NOTHING;

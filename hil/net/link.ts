@@ -16,6 +16,7 @@ import type { CaptureFile } from "./capture-file.ts";
 import { ControlWatch } from "./control-watch.ts";
 import { DelayLine } from "./delay-line.ts";
 import { dissect } from "./dissect.ts";
+import { FragmentWatch } from "./fragment-watch.ts";
 import { type Fault, type FaultKind, type Impairment, impairmentText, Lane, type Passage } from "./impairment.ts";
 import type { Port } from "./port.ts";
 import type { Query } from "./query.ts";
@@ -44,6 +45,7 @@ export class Link<Node extends string = string> {
   readonly #usual: Impairment | undefined;
   readonly #onTheWay: DelayLine;
   #control = new ControlWatch();
+  readonly #fragments: FragmentWatch;
   readonly #faults = new Map<FaultKind, number>();
   /** Where each sender's MAC address was last seen. */
   readonly #learned = new Map<string, Port>();
@@ -68,6 +70,7 @@ export class Link<Node extends string = string> {
     this.#journal = journal;
     this.#usual = usual;
     this.#onTheWay = new DelayLine(clock);
+    this.#fragments = new FragmentWatch(clock);
     this.#sides = ports.map((port, index) => ({
       index,
       port,
@@ -137,11 +140,13 @@ export class Link<Node extends string = string> {
     this.#onTheWay.clear();
     this.#learned.clear();
     this.#control = new ControlWatch();
+    this.#fragments.close();
   }
 
   /** What is on its way is lost. */
   close(): void {
     this.#onTheWay.close();
+    this.#fragments.close();
   }
 
   #impair(impairment: Impairment | undefined, sentBy?: Node): void {
@@ -197,7 +202,7 @@ export class Link<Node extends string = string> {
   }
 
   #throughTraps(from: Side, frame: Buffer, faults: Fault[]): readonly Copy[] {
-    const dissection = dissect(frame);
+    const dissection = dissect(this.#fragments.whole(frame));
     const messages = this.#control.see(dissection.tcp);
     let copies: readonly Copy[] = [{ frame, heldMs: 0 }];
     if (this.#traps.length === 0) return copies;
@@ -209,7 +214,8 @@ export class Link<Node extends string = string> {
       if (sprung === undefined) continue;
       const { hit, copies: lets } = sprung;
       this.#journal.append({ kind: "trap", link: this.name, rule: trap.says, frame: hit.frame, count: hit.count });
-      faults.push({ kind: "trapped", note: `trap: ${trap.says}` });
+      const why = lets.flatMap(({ note }) => (note === undefined ? [] : [`; ${note}`])).join("");
+      faults.push({ kind: "trapped", note: `trap: ${trap.says}${why}` });
       copies = copies.flatMap(({ heldMs }) => lets.map((each) => ({ ...each, heldMs: heldMs + each.heldMs })));
     }
     return copies;

@@ -8,6 +8,8 @@ export interface Copy {
   readonly frame: Buffer;
   /** Longer on its way than it would be; frames behind it pass. */
   readonly heldMs: number;
+  /** For the frame's comment: why the action did nothing, if it did nothing. */
+  readonly note?: string;
 }
 
 export interface Action {

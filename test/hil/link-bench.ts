@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { type ControlMessage, emitControlMessage } from "../../appliance/wire/control-message.ts";
 import { emitCpPacket } from "../../appliance/wire/cp-packet.ts";
-import { emitGre } from "../../appliance/wire/gre.ts";
+import { emitGre, type GrePacket } from "../../appliance/wire/gre.ts";
 import { emitPppFrame, PLAIN_FRAMING } from "../../appliance/wire/ppp-frame.ts";
 import { CaptureFile } from "../../hil/net/capture-file.ts";
 import { repairChecksums } from "../../hil/net/dissect.ts";
@@ -101,6 +101,12 @@ export function pppControlFrame(sequence: number, protocol: number, code: number
     PLAIN_FRAMING,
   );
   return ipv4Frame(47, emitGre({ callId: 7, sequence, ack: undefined, payload: ppp }));
+}
+
+/** A data packet of a call, or an acknowledgment alone. */
+export function greFrame(packet: Partial<GrePacket>): Buffer {
+  const { callId = 7, sequence, ack, payload = Buffer.alloc(0) } = packet;
+  return ipv4Frame(47, emitGre({ callId, sequence, ack, payload }));
 }
 
 export function tcpFrame(sequence: number, payload: Buffer, options: { port?: number; syn?: boolean } = {}): Buffer {
