@@ -90,7 +90,7 @@ for (const [mode, line, column, problem, hint] of BAD) {
 const OFFERS: readonly (readonly [Mode, string, string])[] = [
   ["operational", "", "configure show vpn trace terminal reboot poweroff factory-reset exit"],
   ["operational", "sh", "show"],
-  ["operational", "show ", "vpn log configuration history trace interfaces version"],
+  ["operational", "show ", "vpn log configuration history interfaces version trace"],
   ["operational", "show v", "vpn version"],
   ["operational", "show vpn ", "windows <<enter>>"],
   ["operational", "show vpn windows ", "DOMAIN\\bob alice <USER>"],

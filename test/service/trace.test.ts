@@ -70,7 +70,7 @@ test("other peers are left out, and before the start and after the stop nothing 
   assert.deepEqual(lines(call(stopped)), []);
 });
 
-test("the file reads back, and Wireshark's dissector agrees with every line, checksums too", (t) => {
+test("the file reads back, and Wireshark's dissector agrees with every line and its headers, RFC 791 §3.1 and RFC 9293 §3.1", (t) => {
   const tracer = call((each) => each.start(undefined));
   const file = tracer.pcapng();
   const parsed = parsePcapng(file);
