@@ -1,6 +1,6 @@
 /** The command language as data, and the three things done with a line: cut it into words, understand it, complete it. */
 import { type Config, entriesOf, locate, type Path } from "../config/config.ts";
-import type { SchemaNode, Word } from "../config/schema.ts";
+import type { SchemaNode, Word } from "../config/schema-node.ts";
 import { describeType, formatValue, mostWords, wordsOf } from "../config/value.ts";
 
 export type Mode = "operational" | "configure";

@@ -1,5 +1,5 @@
 /** Values as lines of text, at most 80 columns wide except for the log, whose lines the terminal may wrap. */
-import type { Problem } from "../config/validate.ts";
+import type { Problem } from "../config/problem.ts";
 import type { InterfaceView, SessionView } from "../service/appliance.ts";
 import type { HistoryEntry } from "../service/configuration.ts";
 import type { JournalLine } from "../service/journal.ts";

@@ -1,6 +1,7 @@
 /** The reference of the command line, made of the tables that the command line itself reads. */
-import type { Leaf, SchemaNode } from "../config/schema.ts";
+
 import { SCHEMA } from "../config/schema.ts";
+import type { Leaf, SchemaNode } from "../config/schema-node.ts";
 import { describeType, formatValue, wordsOf } from "../config/value.ts";
 import { COMMANDS, type Command, type Mode } from "./grammar.ts";
 

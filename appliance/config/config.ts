@@ -1,5 +1,6 @@
 /** A configuration: the values that are set, by path. What is not set has the schema's default. */
-import { type Leaf, type List, SCHEMA, type SchemaNode, type Value } from "./schema.ts";
+import { SCHEMA } from "./schema.ts";
+import type { Leaf, List, SchemaNode, Value } from "./schema-node.ts";
 
 /** The words of a setting's place, joined by one blank: `vpn account alice password`. */
 export type Path = string;

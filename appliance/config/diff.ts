@@ -1,6 +1,6 @@
 /** Configurations as command lines: the whole one, and the way from one to another. */
 import { type Config, inOrder, isWithin, type Path } from "./config.ts";
-import type { Value } from "./schema.ts";
+import type { Value } from "./schema-node.ts";
 import { formatValue } from "./value.ts";
 
 export type Secrets = "show" | "hide";

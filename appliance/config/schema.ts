@@ -3,70 +3,8 @@
  * the reference derive from it: a setting that is not here does not exist, and one that is here needs nothing else but
  * its use in settings.ts.
  */
-
-/** A value as it is stored: what a person types, in canonical form. Addresses stay text. */
-export type Value = boolean | number | string | readonly string[];
-
-export interface Word {
-  readonly word: string;
-  readonly help: string;
-}
-
-export type LeafType =
-  | { readonly kind: "boolean" }
-  | { readonly kind: "integer"; readonly low: number; readonly high: number }
-  | { readonly kind: "ipv4" }
-  /** An interface's own address with the length of its network prefix. */
-  | { readonly kind: "cidr" }
-  | { readonly kind: "name"; readonly pattern: RegExp; readonly rule: string }
-  /** Any printable text; shown as `********`. */
-  | { readonly kind: "secret"; readonly longest: number }
-  | { readonly kind: "choice"; readonly words: readonly Word[] }
-  | { readonly kind: "choices"; readonly words: readonly Word[] }
-  | { readonly kind: "ipv4-list"; readonly most: number }
-  /** Networks with their prefix length; the bits behind the prefix are 0. */
-  | { readonly kind: "network-list"; readonly most: number };
-
-export interface Leaf {
-  readonly node: "leaf";
-  readonly help: string;
-  readonly type: LeafType;
-  /** What holds while nothing is set. */
-  readonly default?: Value;
-  readonly unit?: string;
-}
-
-export interface Container {
-  readonly node: "container";
-  readonly help: string;
-  readonly children: Readonly<Record<string, SchemaNode>>;
-}
-
-/** Entries with a name that the administrator chooses. An entry exists as long as something is set in it. */
-export interface List {
-  readonly node: "list";
-  readonly help: string;
-  readonly key: { readonly word: string; readonly pattern: RegExp; readonly rule: string };
-  readonly entry: Container;
-}
-
-export type SchemaNode = Leaf | Container | List;
-
-const leaf = (help: string, type: LeafType, more: { default?: Value; unit?: string } = {}): Leaf => ({
-  node: "leaf",
-  help,
-  type,
-  ...more,
-});
-const container = (help: string, children: Container["children"]): Container => ({ node: "container", help, children });
-
-const device = (fallback: string): Leaf =>
-  leaf(
-    "network interface of the kernel",
-    { kind: "name", pattern: /^[A-Za-z][A-Za-z0-9._-]{0,14}$/, rule: "1 to 15 letters, digits, dots, - and _" },
-    { default: fallback },
-  );
-const interfaceAddress = leaf("own address and network", { kind: "cidr" });
+import { type Container, container, leaf, type Word } from "./schema-node.ts";
+import { dhcpServer, dns, firewall, interfaces, nat, ntp, routes, syslog } from "./schema-router.ts";
 
 // What server and clients have alike.
 
@@ -151,17 +89,7 @@ export const SCHEMA: Container = container("settings", {
       { default: "culvert" },
     ),
   }),
-  interfaces: container("the sockets at the back", {
-    wan: container("towards the Internet", {
-      device: device("eth0"),
-      address: interfaceAddress,
-      gateway: leaf("the provider's router: the default route", { kind: "ipv4" }),
-    }),
-    lan: container("towards the office", {
-      device: device("eth1"),
-      address: interfaceAddress,
-    }),
-  }),
+  interfaces,
   vpn: container("PPTP", {
     server: container("people and branch offices dial in here", {
       enabled: leaf("accept calls", { kind: "boolean" }, { default: false }),
@@ -271,8 +199,16 @@ export const SCHEMA: Container = container("settings", {
           kind: "network-list",
           most: 32,
         }),
+        nat: leaf("hide the LAN behind our address in the tunnel", { kind: "boolean" }, { default: false }),
         ipv6,
       }),
     },
   }),
+  "dhcp-server": dhcpServer,
+  dns,
+  nat,
+  firewall,
+  routes,
+  syslog,
+  ntp,
 });

@@ -15,6 +15,7 @@ export interface InterfaceSettings {
   readonly address: Ipv4Prefix | undefined;
 }
 
+/** Interfaces and the default route, as they shall be; what a provider tells takes the place of what is set. */
 export interface NetworkSettings {
   readonly wan: InterfaceSettings & { readonly gateway: Ipv4 | undefined };
   readonly lan: InterfaceSettings;
@@ -96,7 +97,8 @@ function client(config: Config, name: string): ClientSettings {
     newPassword: text(config, `${path} new-password`),
     ...protection(config, path),
     mtu: integer(config, `${path} mtu`) ?? 0,
-    routes: networks(config, `${path} route`),
+    routes: [...networks(config, `${path} route`), ...tunnelRoutes(config, name)],
+    nat: flag(config, `${path} nat`),
     dial: {
       mode: text(config, `${path} dial`) as ClientSettings["dial"]["mode"],
       idleMs: idleSeconds === undefined ? undefined : idleSeconds * 1000,
@@ -147,7 +149,14 @@ export function networks(config: Config, path: Path): readonly Ipv4Prefix[] {
   return words(config, path).flatMap((each) => parsePrefix(each) ?? []);
 }
 
-function addresses(config: Config, path: Path): Ipv4[] {
+/** Static routes into the tunnel of this client. */
+export function tunnelRoutes(config: Config, client: string): readonly Ipv4Prefix[] {
+  return entriesOf(config, "routes static")
+    .filter((network) => text(config, `routes static ${network} via tunnel`) === client)
+    .flatMap((network) => parsePrefix(network) ?? []);
+}
+
+export function addresses(config: Config, path: Path): Ipv4[] {
   return words(config, path).flatMap((each) => parseIpv4(each) ?? []);
 }
 

@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto";
 import { type Config, leafAt, type Path } from "./config.ts";
 import { type Disk, replaceFile } from "./disk.ts";
-import { SCHEMA_VERSION, type Value } from "./schema.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
+import type { Value } from "./schema-node.ts";
 import { isValue } from "./value.ts";
 
 /** How many commits `rollback` can go back over. */

@@ -1,7 +1,8 @@
 /** What is wrong with a configuration as a whole: each value alone was checked when it was typed. */
-import type { Ipv4Prefix } from "../ports.ts";
 import { formatIpv4, Ipv4 } from "../wire/ipv4.ts";
 import { type Config, entriesOf, type Path } from "./config.ts";
+import type { Problem } from "./problem.ts";
+import { contains, isHostIn, isInside, overlap, type Range, rangeIn, rangeOf, showRange } from "./range.ts";
 import {
   account,
   enabledClients,
@@ -12,19 +13,14 @@ import {
   prefix,
   serverAddress,
   text,
+  tunnelRoutes,
   words,
 } from "./settings.ts";
-
-export interface Problem {
-  readonly path: Path;
-  readonly problem: string;
-  /** What to do about it; a command where one helps. */
-  readonly hint: string;
-}
+import { router } from "./validate-router.ts";
 
 /** All problems, in the order of the schema. A configuration with problems is never stored. */
 export function validate(config: Config): readonly Problem[] {
-  return [...interfaces(config), ...server(config), ...accounts(config), ...clients(config)];
+  return [...interfaces(config), ...server(config), ...accounts(config), ...clients(config), ...router(config)];
 }
 
 /** What a person should hear once, when `after` takes the place of `before`. */
@@ -69,6 +65,7 @@ function interfaces(config: Config): Problem[] {
   const wan = prefix(config, "interfaces wan address");
   const lan = prefix(config, "interfaces lan address");
   const gateway = ipv4(config, "interfaces wan gateway");
+  const mode = text(config, "interfaces wan mode");
   for (const [name, own] of [["wan", wan] as const, ["lan", lan] as const]) {
     if (own !== undefined && !isHostIn(own, own.address))
       found(
@@ -77,7 +74,8 @@ function interfaces(config: Config): Problem[] {
         `choose a host address from ${rangeOf(own)}`,
       );
   }
-  if (gateway !== undefined && wan === undefined)
+  if (mode !== "static") problems.push(...learnedWan(config, mode ?? ""));
+  else if (gateway !== undefined && wan === undefined)
     found("interfaces wan gateway", "there is no WAN address", "set interfaces wan address ADDRESS/LENGTH");
   else if (gateway !== undefined && wan !== undefined && !isHostIn(wan, gateway))
     found("interfaces wan gateway", "it is not in the WAN's network", `choose one from ${rangeOf(wan)}`);
@@ -88,6 +86,22 @@ function interfaces(config: Config): Problem[] {
     found("interfaces lan device", `${device} is the WAN device too`, "WAN and LAN need a device each");
   if (wan !== undefined && lan !== undefined && overlap(rangeIn(wan), rangeIn(lan)))
     found("interfaces lan address", "the LAN's network overlaps the WAN's", "choose another network for the LAN");
+  return problems;
+}
+
+/** A WAN whose address comes from the provider. */
+function learnedWan(config: Config, mode: string): Problem[] {
+  const problems: Problem[] = [];
+  for (const setting of ["address", "gateway"]) {
+    const path = `interfaces wan ${setting}`;
+    if (text(config, path) !== undefined)
+      problems.push({ path, problem: `with mode ${mode} it comes from the provider`, hint: `delete ${path}` });
+  }
+  for (const [setting, value] of [["user", "NAME"] as const, ["password", "PASSWORD"] as const]) {
+    const path = `interfaces wan pppoe ${setting}`;
+    if (mode === "pppoe" && text(config, path) === undefined)
+      problems.push({ path, problem: "mode pppoe needs it", hint: `set ${path} ${value}` });
+  }
   return problems;
 }
 
@@ -124,7 +138,7 @@ function pool(config: Config, range: Range): Problem[] {
   const problems: Problem[] = [];
   const path = "vpn server pool start";
   const found = (problem: string, hint: string): void => void problems.push({ path, problem, hint });
-  const shown = show(range);
+  const shown = showRange(range);
   if (range.last >>> 24 > 223 || range.last > 0xffffffff)
     found(`the pool ${shown} runs out of the host addresses`, "choose a lower start or a smaller count");
   const own = serverAddress(config);
@@ -207,7 +221,8 @@ function clients(config: Config): Problem[] {
       );
     problems.push(...protection(config, path));
     const routes = networks(config, `${path} route`);
-    if (text(config, `${path} dial`) === "on-demand" && routes.length === 0)
+    const leadsIn = routes.length + tunnelRoutes(config, name).length;
+    if (text(config, `${path} dial`) === "on-demand" && leadsIn === 0)
       found(`${path} route`, "no packet can ever make it dial", `set ${path} route NETWORK/LENGTH, or dial always`);
     for (const route of routes.map(({ address, length }) => `${formatIpv4(address)}/${length}`)) {
       const owner = takenBy.get(route);
@@ -230,6 +245,7 @@ function fixedRoutes(config: Config): Map<string, string> {
     if (own !== undefined)
       routes.set(`${formatIpv4(Ipv4(rangeIn(own).first))}/${own.length}`, `the network of the ${name.toUpperCase()}`);
   }
+  for (const network of entriesOf(config, "routes static")) routes.set(network, "a static route");
   for (const name of enabledClients(config)) {
     const server = ipv4(config, `vpn client ${name} server`);
     if (server !== undefined) routes.set(`${formatIpv4(server)}/32`, `the way to the server of client ${name}`);
@@ -242,41 +258,4 @@ function ownUse(config: Config, address: Ipv4): string | undefined {
   if (address === prefix(config, "interfaces lan address")?.address) return "the LAN interface";
   if (address === prefix(config, "interfaces wan address")?.address) return "the WAN interface";
   return undefined;
-}
-
-/** Addresses from `first` to `last`, both included. */
-interface Range {
-  readonly first: number;
-  readonly last: number;
-}
-
-function rangeIn({ address, length }: Ipv4Prefix): Range {
-  const size = 2 ** (32 - length);
-  const first = Math.floor(address / size) * size;
-  return { first, last: first + size - 1 };
-}
-/** The host addresses of a network: all of it for /31 and /32 (RFC 3021). */
-function hostsIn(prefix: Ipv4Prefix): Range {
-  const { first, last } = rangeIn(prefix);
-  return prefix.length >= 31 ? { first, last } : { first: first + 1, last: last - 1 };
-}
-function contains({ first, last }: Range, address: number): boolean {
-  return first <= address && address <= last;
-}
-function overlap(a: Range, b: Range): boolean {
-  return a.first <= b.last && b.first <= a.last;
-}
-function isInside(range: Range, prefix: Ipv4Prefix): boolean {
-  const hosts = hostsIn(prefix);
-  return contains(hosts, range.first) && contains(hosts, range.last);
-}
-function isHostIn(prefix: Ipv4Prefix, address: Ipv4): boolean {
-  return contains(hostsIn(prefix), address);
-}
-function rangeOf(prefix: Ipv4Prefix): string {
-  return show(hostsIn(prefix));
-}
-function show({ first, last }: Range): string {
-  const end = Math.min(last, 0xffffffff);
-  return `${formatIpv4(first as Ipv4)} to ${formatIpv4(end as Ipv4)}`;
 }

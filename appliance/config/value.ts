@@ -1,6 +1,6 @@
 /** One setting's value: typed words ⇄ value, and the words to offer. */
 import { formatIpv4, Ipv4, parseIpv4 } from "../wire/ipv4.ts";
-import type { Leaf, LeafType, Value, Word } from "./schema.ts";
+import type { Leaf, LeafType, Value, Word } from "./schema-node.ts";
 
 export type ParsedValue =
   | { readonly ok: true; readonly value: Value }
@@ -72,6 +72,8 @@ export function describeType({ type, unit }: Leaf): string {
       return `one or more of ${words(type.words)}${inUnit}`;
     case "ipv4-list":
       return `1 to ${type.most} addresses such as 192.168.1.1`;
+    case "name-list":
+      return `1 to ${type.most} of: ${type.rule}`;
     case "network-list":
       return `1 to ${type.most} networks such as 192.168.1.0/24`;
   }
@@ -85,7 +87,7 @@ export function wordsOf(type: LeafType): readonly Word[] {
 
 export function mostWords(type: LeafType): number {
   if (type.kind === "choices") return type.words.length;
-  return type.kind === "ipv4-list" || type.kind === "network-list" ? type.most : 1;
+  return "most" in type ? type.most : 1;
 }
 
 /** An address or a network with its prefix length, as `cidr` and `network-list` settings hold it. */
@@ -124,6 +126,7 @@ function parseWord(type: LeafType, word: string): string | undefined {
       return isUnicastNetwork(base, prefix.length) ? `${formatIpv4(base)}/${prefix.length}` : undefined;
     }
     case "name":
+    case "name-list":
       return type.pattern.test(word) ? word : undefined;
     case "secret":
       // What `show` prints in its place is no password: it was pasted.
@@ -142,6 +145,7 @@ function fromWords(type: LeafType, words: readonly string[]): Value {
       return Number(word);
     case "choices":
     case "ipv4-list":
+    case "name-list":
     case "network-list":
       return words;
     default:

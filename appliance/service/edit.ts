@@ -2,7 +2,8 @@
 import { type Changed, remove, set } from "../config/change.ts";
 import type { Config } from "../config/config.ts";
 import { diff, sameConfig } from "../config/diff.ts";
-import { type Problem, validate, warnings } from "../config/validate.ts";
+import type { Problem } from "../config/problem.ts";
+import { validate, warnings } from "../config/validate.ts";
 import type { Configuration } from "./configuration.ts";
 import { Loading, type LoadMode } from "./loading.ts";
 

@@ -42,8 +42,13 @@ export class TunnelInterfaces {
   }
 
   /** Throws a `SystemError` when the kernel refuses the interface; a refused route is logged, and the rest goes on. */
-  up(callId: LocalCallId, ends: { local: Ipv4; remote: Ipv4; mtu: number }, routes: readonly Ipv4Prefix[]): Tun {
-    const tun = this.#net.openTun({ name: this.#freeName(), ...ends }, () => this.#events.packets(callId));
+  up(
+    callId: LocalCallId,
+    ends: { local: Ipv4; remote: Ipv4; mtu: number },
+    routes: readonly Ipv4Prefix[],
+    nat: boolean,
+  ): Tun {
+    const tun = this.#net.openTun({ name: this.#freeName(nat), ...ends }, () => this.#events.packets(callId));
     this.#sessions.set(callId, { tun, routes });
     this.#addRoutes(tun.name, routes);
     return tun;
@@ -61,12 +66,12 @@ export class TunnelInterfaces {
   }
 
   /** Opens the interface on which a first packet dials `client`; its routes point there until the session's take over. */
-  wait(client: string, routes: readonly Ipv4Prefix[], mtu: number): void {
+  wait(client: string, routes: readonly Ipv4Prefix[], mtu: number, nat: boolean): void {
     if (this.#placeholders.has(client)) return;
     const number = this.#freeNumber();
     const ends = { local: Ipv4(PLACEHOLDER_LOCAL + number), remote: Ipv4(PLACEHOLDER_REMOTE + number), mtu };
     this.#attempt(() => {
-      const tun: Tun = this.#net.openTun({ name: this.#freeName(), ...ends }, () => {
+      const tun: Tun = this.#net.openTun({ name: this.#freeName(nat), ...ends }, () => {
         tun.receive(() => {}); // the packet that dials is lost, as on any wire: who sent it sends it again
         this.#events.demand(client);
       });
@@ -130,8 +135,13 @@ export class TunnelInterfaces {
     for (let n = 1; ; n++) if (!taken.has(n)) return n;
   }
 
-  #freeName(): string {
+  /**
+   * By its name the firewall's ruleset knows whether to hide the LAN in a tunnel: no packet can pass before it does. The
+   * placeholder has such a name too, or the connection whose first packet dials would keep its own address for good.
+   */
+  #freeName(nat: boolean): string {
+    const stem = nat ? "pptp-nat" : "pptp";
     const taken = new Set([...this.#sessions.values(), ...this.#placeholders.values()].map(({ tun }) => tun.name));
-    for (let n = 0; ; n++) if (!taken.has(`pptp${n}`)) return `pptp${n}`;
+    for (let n = 0; ; n++) if (!taken.has(`${stem}${n}`)) return `${stem}${n}`;
   }
 }

@@ -335,7 +335,7 @@ export class VpnService {
     for (const effect of effects) this.#perform(owner, effect, now);
     // Listening again: the next packet dials.
     if (owner instanceof PptpClient && owner.awaitsPacket && this.#clients.get(owner.settings.name) === owner)
-      this.#interfaces.wait(owner.settings.name, owner.settings.routes, owner.settings.mtu);
+      this.#interfaces.wait(owner.settings.name, owner.settings.routes, owner.settings.mtu, owner.settings.nat);
     this.#settle();
   }
 
@@ -395,7 +395,8 @@ export class VpnService {
         this.#interfaces.pin(owner.settings.server);
         this.#interfaces.stopWaiting(owner.settings.name);
       }
-      const tun = this.#interfaces.up(callId, up, owner instanceof PptpClient ? owner.settings.routes : []);
+      const { routes, nat } = owner instanceof PptpClient ? owner.settings : { routes: [], nat: false };
+      const tun = this.#interfaces.up(callId, up, routes, nat);
       this.#plane?.attach(callId, tun, up.framing);
     } catch (error) {
       // Without an interface the session is of no use: it ends, and the peer is told.

@@ -49,6 +49,8 @@ export interface ClientSettings {
   readonly mtu: number;
   /** Networks behind the tunnel. */
   readonly routes: readonly Ipv4Prefix[];
+  /** Whether hosts behind us appear with our address in the tunnel. */
+  readonly nat: boolean;
   readonly dial: DialPolicy;
   /** Whose manners it has on the wire. */
   readonly profile: ClientProfile;

@@ -102,7 +102,7 @@ const OFFERS: readonly (readonly [Mode, string, string])[] = [
   ["operational", "vpn dial mu", "munich <NAME>"],
   ["operational", "vpn dial munich ", "<<enter>>"],
   ["operational", "nonsense ", ""],
-  ["configure", "set ", "system interfaces vpn"],
+  ["configure", "set ", "system interfaces vpn dhcp-server dns nat firewall routes syslog ntp"],
   ["configure", "set vpn server p", "pool"],
   ["configure", "set vpn server enabled ", "true false"],
   ["configure", "set vpn server enabled true ", "<<enter>>"],
@@ -117,7 +117,7 @@ const OFFERS: readonly (readonly [Mode, string, string])[] = [
   ["configure", "set vpn client munich route 10.0.0.0/8 ", "<VALUE> <<enter>>"],
   ["configure", "delete vpn account al", "alice <NAME> <<enter>>"],
   ["configure", "delete vpn server mtu ", "<<enter>>"],
-  ["configure", "show ", "system interfaces vpn <<enter>>"],
+  ["configure", "show ", "system interfaces vpn dhcp-server dns nat firewall routes syslog ntp <<enter>>"],
   ["configure", "set vpn nothing ", ""],
 ];
 for (const [mode, line, words] of OFFERS) {

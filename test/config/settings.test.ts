@@ -16,6 +16,7 @@ const MUNICH = {
   encryption: { use: "required", strengths: [128], allowStateful: false, preferStateful: false, mppc: false },
   mtu: 1400,
   routes: [{ address: Ipv4(0x0a010000), length: 16 }],
+  nat: false,
   dial: { mode: "always", idleMs: undefined, ...DEFAULT_REDIAL },
   profile: CULVERT_CLIENT,
 } as const;
@@ -38,7 +39,9 @@ test("every setting of a client arrives", () => {
       "vpn client munich dial on-demand",
       "vpn client munich idle-timeout 90",
       "vpn client munich route 10.2.0.0/16 0.0.0.0/1",
+      "vpn client munich nat true",
       "vpn client munich ipv6 link-local",
+      "routes static 10.3.0.0/16 via tunnel munich",
     ),
   );
   assert.deepEqual(clients, [
@@ -51,7 +54,9 @@ test("every setting of a client arrives", () => {
       routes: [
         { address: Ipv4(0x0a020000), length: 16 },
         { address: Ipv4(0), length: 1 },
+        { address: Ipv4(0x0a030000), length: 16 },
       ],
+      nat: true,
       dial: { mode: "on-demand", idleMs: 90_000, ...DEFAULT_REDIAL },
       profile: { ...CULVERT_CLIENT, ipv6: true },
     },

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { tokenize } from "../../appliance/cli/grammar.ts";
 import { leafAt } from "../../appliance/config/config.ts";
-import type { Leaf, Value } from "../../appliance/config/schema.ts";
+import type { Leaf, Value } from "../../appliance/config/schema-node.ts";
 import { describeType, formatValue, HIDDEN, isValue, parseValue } from "../../appliance/config/value.ts";
 import { SETTINGS } from "../support/every-setting.ts";
 

@@ -42,6 +42,7 @@ function clientSettings(authentication: readonly AuthMethod[], encryption: Encry
     encryption,
     mtu: 1400,
     routes: [],
+    nat: false,
     dial: { mode: "manual", idleMs: undefined, ...DEFAULT_REDIAL },
     profile: CULVERT_CLIENT,
   };

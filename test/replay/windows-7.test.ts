@@ -88,6 +88,7 @@ test("windows.md §1–§8: our client under the Windows 7 profile says what Win
     encryption: REQUIRED,
     mtu: 1400,
     routes: [],
+    nat: false,
     dial: { mode: "manual", idleMs: undefined, ...DEFAULT_REDIAL },
     profile: WINDOWS_7,
   };

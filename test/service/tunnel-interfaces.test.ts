@@ -34,13 +34,13 @@ const quiet = () => new Promise((resolve) => setImmediate(resolve));
 
 test("each session has an interface with the lowest free name, which goes with it", () => {
   const { interfaces, names } = bench();
-  interfaces.up(ONE, ENDS, []);
-  interfaces.up(TWO, ENDS, []);
+  interfaces.up(ONE, ENDS, [], false);
+  interfaces.up(TWO, ENDS, [], false);
   assert.deepEqual(names(), ["wan", "pptp0", "pptp1"]);
   assert.equal(interfaces.nameOf(TWO), "pptp1");
   interfaces.down(ONE);
   assert.equal(interfaces.nameOf(ONE), undefined);
-  interfaces.up(ONE, ENDS, []);
+  interfaces.up(ONE, ENDS, [], false);
   assert.equal(interfaces.nameOf(ONE), "pptp0");
   interfaces.down(LocalCallId(9)); // nobody's: no error
 });
@@ -52,21 +52,21 @@ test("routes of a client lead into its interface; one that is refused is logged,
     if (destination.length === 0) throw new SystemError("route 0.0.0.0/0", "EPERM");
     refuse(destination, by);
   };
-  interfaces.up(ONE, ENDS, [{ address: ip("0.0.0.0"), length: 0 }, ROUTE]);
+  interfaces.up(ONE, ENDS, [{ address: ip("0.0.0.0"), length: 0 }, ROUTE], false);
   assert.deepEqual(net.nextHopTo(ip("10.9.1.1")), { interfaceName: "pptp0", gateway: undefined });
   assert.deepEqual(log, ["error route 0.0.0.0/0: EPERM"]);
 });
 
 test("an interface that the kernel refuses is the caller's to handle, and leaves nothing", () => {
   const { interfaces, names } = bench("pptp0");
-  assert.throws(() => interfaces.up(ONE, ENDS, [ROUTE]), { name: "SystemError", errno: "EBUSY" });
+  assert.throws(() => interfaces.up(ONE, ENDS, [ROUTE], false), { name: "SystemError", errno: "EBUSY" });
   assert.equal(interfaces.nameOf(ONE), undefined);
   assert.deepEqual(names(), ["wan", "pptp0"]);
 });
 
 test("packets on a session's interface are announced by its call", async () => {
   const { net, events, interfaces } = bench();
-  interfaces.up(TWO, ENDS, []);
+  interfaces.up(TWO, ENDS, [], false);
   net.tun("pptp0")?.deliver(ipv4Packet(60, 1));
   await quiet();
   assert.deepEqual(events, ["packets 2"]);
@@ -77,7 +77,7 @@ test("a host route pins the way to a server by the gateway it had, until the las
   interfaces.pin(SERVER);
   interfaces.pin(SERVER);
   assert.deepEqual(net.changes, ["route 203.0.113.1/32 by 198.51.100.1 on wan"]);
-  interfaces.up(ONE, ENDS, [{ address: ip("0.0.0.0"), length: 0 }]);
+  interfaces.up(ONE, ENDS, [{ address: ip("0.0.0.0"), length: 0 }], false);
   assert.equal(
     net.nextHopTo(SERVER)?.interfaceName,
     "wan",
@@ -100,8 +100,8 @@ test("a server nobody can reach has no host route, and letting go of it is no er
 
 test("a client that waits has one interface; its first packet asks for the tunnel and is lost", async () => {
   const { net, events, interfaces, names } = bench();
-  interfaces.wait("office", [ROUTE], 1400);
-  interfaces.wait("office", [ROUTE], 1400);
+  interfaces.wait("office", [ROUTE], 1400, false);
+  interfaces.wait("office", [ROUTE], 1400, false);
   assert.deepEqual(names(), ["wan", "pptp0"]);
   assert.equal(net.nextHopTo(ip("10.9.1.1"))?.interfaceName, "pptp0");
   for (let n = 1; n <= 2; n++) {
@@ -116,35 +116,43 @@ test("a client that waits has one interface; its first packet asks for the tunne
 
 test("clients that wait have addresses of their own, in whatever order they come and go", () => {
   const { net, interfaces } = bench();
-  interfaces.wait("one", [], 1400);
-  interfaces.wait("two", [], 1400);
+  interfaces.wait("one", [], 1400, false);
+  interfaces.wait("two", [], 1400, false);
   interfaces.stopWaiting("one");
-  interfaces.wait("three", [], 1400);
+  interfaces.wait("three", [], 1400, false);
   const addresses = net.interfaces().flatMap((each) => each.addresses.map(({ address }) => address));
   assert.equal(new Set(addresses).size, addresses.length);
 });
 
 test("a placeholder that the kernel refuses is logged", () => {
   const { log, interfaces } = bench("pptp0");
-  interfaces.wait("office", [ROUTE], 1400);
+  interfaces.wait("office", [ROUTE], 1400, false);
   assert.match(log.join(), /error open TUN interface pptp0: EBUSY/);
 });
 
 test("IPv6 goes to the interface of its call, and to none when that is gone", () => {
   const { net, interfaces } = bench();
   interfaces.addLinkLocal(ONE, Buffer.alloc(8, 1));
-  interfaces.up(ONE, ENDS, []);
+  interfaces.up(ONE, ENDS, [], false);
   interfaces.addLinkLocal(ONE, Buffer.alloc(8, 2));
   assert.deepEqual(net.changes, ["give pptp0 fe80::0202020202020202"]);
 });
 
 test("close gives back every interface and host route, however often it was asked for", () => {
   const { net, interfaces, names } = bench();
-  interfaces.up(ONE, ENDS, [ROUTE]);
-  interfaces.wait("office", [], 1400);
+  interfaces.up(ONE, ENDS, [ROUTE], false);
+  interfaces.wait("office", [], 1400, false);
   interfaces.pin(SERVER);
   interfaces.pin(SERVER);
   interfaces.close();
   assert.deepEqual(names(), ["wan"]);
   assert.equal(net.changes.at(-1), "remove the route to 203.0.113.1/32");
+});
+
+test("a tunnel whose client hides the LAN is known by its name, and so is its placeholder", () => {
+  const { interfaces, names } = bench();
+  interfaces.wait("munich", [ROUTE], 1400, true);
+  interfaces.up(ONE, ENDS, [], false);
+  interfaces.up(TWO, ENDS, [], true);
+  assert.deepEqual(names(), ["wan", "pptp-nat0", "pptp0", "pptp-nat1"]);
 });

@@ -28,6 +28,7 @@ export const CLIENT_SETTINGS: ClientSettings = {
   encryption: SERVER_SETTINGS.encryption,
   mtu: 1400,
   routes: [],
+  nat: false,
   dial: { mode: "manual", idleMs: undefined, ...DEFAULT_REDIAL },
   profile: CULVERT_CLIENT,
 };
