@@ -1,5 +1,6 @@
 /** Every suite that `culvert lab` knows. */
 import type { Suite } from "./scenario.ts";
+import { behindNatSuite } from "./scenarios/behind-nat.ts";
 import { smokeSuite } from "./scenarios/figure-13-1.ts";
 import { impairedSuite } from "./scenarios/impaired.ts";
 import { interopClientSuite } from "./scenarios/interop-client.ts";
@@ -12,4 +13,5 @@ export const SUITES: readonly Suite[] = [
   interopServerSuite,
   interopClientSuite,
   impairedSuite,
+  behindNatSuite,
 ];

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defineLab } from "../../hil/lab.ts";
 import { emitIcmp } from "../../hil/net/ip/icmp.ts";
 import { IpProtocol } from "../../hil/net/ip/packet.ts";
+import { natBox } from "../../hil/net/services/nat-box.ts";
 import { router } from "../../hil/net/services/router.ts";
+import { serviceHost } from "../../hil/net/services/service-host.ts";
 import { icmpOf, serviceBench, text } from "./service-bench.ts";
 
 async function between(mtu = 1500) {
@@ -155,4 +158,17 @@ test("settings that cannot be are refused when they are written, by the compiler
   // @ts-expect-error there is no NIC of this name
   const wrong: readonly "middle"[] = router({ nics: { left: "10.0.0.1/24" } }).nics;
   assert.deepEqual(wrong, ["left"]);
+});
+
+test("services are nodes of a lab; the compiler knows their NICs", () => {
+  const nodes = {
+    nat: natBox({ inside: "10.0.1.1/24", outside: "10.0.2.1/24" }),
+    core: router({ nics: { left: "10.0.2.2/24", right: "10.0.3.1/24" } }),
+    names: serviceHost({ address: "10.0.3.2/24", dns: {} }),
+  };
+  defineLab({ nodes, links: { wan: ["nat.outside", "core.left"], far: ["core.right", "names.eth0"] } });
+  // @ts-expect-error a NAT box has no such NIC
+  defineLab({ nodes, links: { wan: ["nat.wan", "core.left"] } });
+  // @ts-expect-error this router has no such NIC
+  defineLab({ nodes, links: { wan: ["nat.outside", "core.middle"] } });
 });
