@@ -138,6 +138,10 @@ export const SCHEMA: Container = container("settings", {
       entry: container("one account", {
         password: leaf("the password of this account", { kind: "secret", longest: 128 }),
         address: leaf("always this address, instead of one from the pool", { kind: "ipv4" }),
+        route: leaf("LAN-to-LAN: networks behind whoever dials in with this account", {
+          kind: "network-list",
+          most: 32,
+        }),
         enabled: leaf("may dial in", { kind: "boolean" }, { default: true }),
       }),
     },

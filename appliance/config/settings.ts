@@ -78,6 +78,7 @@ export function account(config: Config, user: string): Account {
     password: text(config, `${path} password`) ?? "",
     enabled: flag(config, `${path} enabled`),
     address: ipv4(config, `${path} address`),
+    routes: networks(config, `${path} route`),
   };
 }
 

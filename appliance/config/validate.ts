@@ -20,7 +20,14 @@ import { router } from "./validate-router.ts";
 
 /** All problems, in the order of the schema. A configuration with problems is never stored. */
 export function validate(config: Config): readonly Problem[] {
-  return [...interfaces(config), ...server(config), ...accounts(config), ...clients(config), ...router(config)];
+  return [
+    ...interfaces(config),
+    ...server(config),
+    ...accounts(config),
+    ...clients(config),
+    ...routesIntoTunnels(config),
+    ...router(config),
+  ];
 }
 
 /** What a person should hear once, when `after` takes the place of `before`. */
@@ -204,7 +211,6 @@ function accounts(config: Config): Problem[] {
 function clients(config: Config): Problem[] {
   const problems: Problem[] = [];
   const found = (path: Path, problem: string, hint: string): void => void problems.push({ path, problem, hint });
-  const takenBy = fixedRoutes(config);
   for (const name of enabledClients(config)) {
     const path = `vpn client ${name}`;
     for (const [setting, value] of Object.entries({ server: "ADDRESS", user: "NAME", password: "PASSWORD" })) {
@@ -224,11 +230,24 @@ function clients(config: Config): Problem[] {
     const leadsIn = routes.length + tunnelRoutes(config, name).length;
     if (text(config, `${path} dial`) === "on-demand" && leadsIn === 0)
       found(`${path} route`, "no packet can ever make it dial", `set ${path} route NETWORK/LENGTH, or dial always`);
-    for (const route of routes.map(({ address, length }) => `${formatIpv4(address)}/${length}`)) {
+  }
+  return problems;
+}
+
+/** Each network behind a tunnel is behind one tunnel. Accounts that are disabled and clients that are off stand by. */
+function routesIntoTunnels(config: Config): Problem[] {
+  const problems: Problem[] = [];
+  const takenBy = fixedRoutes(config);
+  const users = entriesOf(config, "vpn account").filter((user) => flag(config, `vpn account ${user} enabled`));
+  const ends = [...users.map((name) => `account ${name}`), ...enabledClients(config).map((name) => `client ${name}`)];
+  for (const end of ends) {
+    const path = `vpn ${end} route`;
+    for (const { address, length } of networks(config, path)) {
+      const route = `${formatIpv4(address)}/${length}`;
       const owner = takenBy.get(route);
-      if (owner !== undefined)
-        found(`${path} route`, `${route} is ${owner} already`, "a network can be reached one way only");
-      else takenBy.set(route, `a route of client ${name}`);
+      const hint = "a network can be reached one way only";
+      if (owner !== undefined) problems.push({ path, problem: `${route} is ${owner} already`, hint });
+      else takenBy.set(route, `a route of ${end}`);
     }
   }
   return problems;

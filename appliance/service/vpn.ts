@@ -395,7 +395,8 @@ export class VpnService {
         this.#interfaces.pin(owner.settings.server);
         this.#interfaces.stopWaiting(owner.settings.name);
       }
-      const { routes, nat } = owner instanceof PptpClient ? owner.settings : { routes: [], nat: false };
+      const { routes, nat } =
+        owner instanceof PptpClient ? owner.settings : { routes: owner.routesOf(callId), nat: false };
       const tun = this.#interfaces.up(callId, up, routes, nat);
       this.#plane?.attach(callId, tun, up.framing);
     } catch (error) {

@@ -5,7 +5,7 @@
  *   TCP 1723 → tunnel → session → verify → address → network-up
  */
 
-import { Millis, type Random } from "../ports.ts";
+import { type Ipv4Prefix, Millis, type Random } from "../ports.ts";
 import type { AuthRequest, AuthVerdict } from "../ppp/credentials.ts";
 import { accountName, METHOD_NAME, verifyPassword, WRONG_PASSWORD } from "../ppp/credentials.ts";
 import type { AuthMethod } from "../ppp/lcp.ts";
@@ -85,10 +85,16 @@ export class PptpServer {
       for (const guest of [...this.#guests.values()]) {
         const was = guest.user === undefined ? undefined : before.get(guest.user);
         const is = guest.user === undefined ? undefined : this.#accounts.get(guest.user);
-        const revoked = was !== undefined && (is === undefined || !is.enabled || is.password !== was.password);
+        const revoked = was !== undefined && (is === undefined || !is.enabled || isAnother(was, is));
         if (revoked || !settings.enabled) this.#hangUp(guest, now);
       }
     });
+  }
+
+  /** The networks behind the far end of a call: those of its account. */
+  routesOf(callId: LocalCallId): readonly Ipv4Prefix[] {
+    const user = this.#guests.get(callId)?.user;
+    return (user === undefined ? undefined : this.#accounts.get(user)?.routes) ?? [];
   }
 
   sessions(): readonly Omit<SessionStatus, "traffic" | "interfaceName">[] {
@@ -372,4 +378,10 @@ function lastStage(failure: SessionFailure): Stage {
   return failure.reason === "control-closed" && failure.why === "start-timeout"
     ? "tcp-connected"
     : "control-established";
+}
+
+/** Whether a session that was admitted under `was` must begin anew. */
+function isAnother(was: Account, is: Account): boolean {
+  const routes = ({ routes }: Account): string => routes.map(({ address, length }) => `${address}/${length}`).join(" ");
+  return was.password !== is.password || routes(was) !== routes(is);
 }

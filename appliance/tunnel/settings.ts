@@ -33,6 +33,8 @@ export interface Account {
   readonly enabled: boolean;
   /** Fixed address, outside or inside the pool; undefined takes the next free one. */
   readonly address: Ipv4 | undefined;
+  /** LAN-to-LAN: networks behind whoever dials in. Empty for a mobile user. */
+  readonly routes: readonly Ipv4Prefix[];
 }
 
 export interface ClientSettings {

@@ -112,7 +112,7 @@ const OFFERS: readonly (readonly [Mode, string, string])[] = [
   ["configure", "set vpn server dns 10.0.0.1 ", "<VALUE> <<enter>>"],
   ["configure", "set vpn account ", "DOMAIN\\bob alice <NAME>"],
   ["configure", "set vpn account DOM", "DOMAIN\\bob <NAME>"],
-  ["configure", "set vpn account alice ", "password address enabled"],
+  ["configure", "set vpn account alice ", "password address route enabled"],
   ["configure", "set vpn client munich dial ", "always on-demand manual"],
   ["configure", "set vpn client munich route 10.0.0.0/8 ", "<VALUE> <<enter>>"],
   ["configure", "delete vpn account al", "alice <NAME> <<enter>>"],

@@ -133,6 +133,35 @@ const CASES: readonly (readonly [string, readonly string[], readonly [string, Re
     [...BRANCH, ...second("vpn client berlin route 10.2.0.0/16 10.1.0.0/16")],
     [["vpn client munich route", /10\.1\.0\.0\/16 is a route of client berlin already/]],
   ],
+  [
+    "one route for a client and for a branch office that dials in",
+    [...BRANCH, "vpn account branch password s3cret", "vpn account branch route 10.1.0.0/16"],
+    [["vpn client munich route", /10\.1\.0\.0\/16 is a route of account branch already/]],
+  ],
+  [
+    "two branch offices with the LAN's network and each other's",
+    [
+      "vpn account a password s3cret",
+      "vpn account a route 192.168.1.0/24 10.1.0.0/16",
+      "vpn account b password s3cret",
+      "vpn account b route 10.1.0.0/16",
+    ],
+    [
+      ["vpn account a route", /is the network of the LAN already/],
+      ["vpn account b route", /is a route of account a already/],
+    ],
+  ],
+  [
+    "a disabled account stands by with the same route",
+    [
+      "vpn account a password s3cret",
+      "vpn account a route 10.1.0.0/16",
+      "vpn account b password s3cret",
+      "vpn account b route 10.1.0.0/16",
+      "vpn account b enabled false",
+    ],
+    [],
+  ],
   ["a narrower route by another client", [...BRANCH, ...second("vpn client berlin route 10.1.2.0/24")], []],
   [
     "one route for two clients, of which one is off",

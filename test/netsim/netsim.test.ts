@@ -75,7 +75,7 @@ function pair(
   const world = new World(seed, impairment);
   const server = new Host(world, SERVER);
   const client = new Host(world, CLIENT);
-  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined }];
+  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] }];
   server.vpn.apply({ server: serverSettings(authentication, encryption), accounts, clients: [] });
   const off = { ...serverSettings(authentication, encryption), enabled: false };
   client.vpn.apply({ server: off, accounts: [], clients: [clientSettings(authentication, encryption)] });
@@ -138,7 +138,7 @@ test("a client that is always on redials by itself, waiting longer each time, an
   assert.equal(client.routes.get(SERVER), "wan", "the way to the server is pinned before the tunnel has routes");
   assert.equal(client.routes.get(ip("192.168.1.0")), client.up[0]?.name);
   const enabled = serverSettings(["mschap-v2"], REQUIRED);
-  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined }];
+  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] }];
   server.vpn.apply({ server: { ...enabled, enabled: false }, accounts, clients: [] });
   world.run(world.now + 200_000);
   assert.equal(client.routes.has(SERVER), false);
@@ -189,7 +189,7 @@ test("dial on demand: the first packet dials, idleness hangs up, the interface w
 test("IPv6 link-local passes when both sides want it", () => {
   const both = pair(5, PERFECT, ["mschap-v2"], REQUIRED);
   const { world, server, client } = both;
-  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined }];
+  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] }];
   server.vpn.apply({
     server: { ...serverSettings(["mschap-v2"], REQUIRED), ipv6: "link-local" },
     accounts,
@@ -214,7 +214,7 @@ test("RFC 2637 §3.1.3: two devices that dial each other at once end with one ca
   const world = new World(6, PERFECT);
   const low = new Host(world, CLIENT);
   const high = new Host(world, SERVER);
-  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined }];
+  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] }];
   const server = serverSettings(["mschap-v2"], REQUIRED);
   const client = clientSettings(["mschap-v2"], REQUIRED);
   const dial = { ...client.dial, mode: "always" as const };

@@ -149,7 +149,7 @@ test("a Windows 7 client drives our server to an open IPCP, and its MPPE data de
       if (effect.type === "log") log.push(effect.text);
     }
   };
-  const account = { user: "vpnuser", password: "vpnuser123", enabled: true, address: undefined };
+  const account = { user: "vpnuser", password: "vpnuser123", enabled: true, address: undefined, routes: [] };
   carryOut(server.configure(settings, [account], Millis(0)));
   carryOut(server.accept(ConnectionId(1), SERVER, CLIENT, Millis(0)));
   const skipped: string[] = [];

@@ -117,6 +117,17 @@ test("a commit that changes one client leaves the other running", () => {
   assert.ok((unharmed?.connectedForMs ?? 0) > (again?.connectedForMs ?? 0) + 9_000, "it was not redialed");
 });
 
+test("an account with a route is LAN-to-LAN: its networks are behind its tunnel while the call lasts", () => {
+  const { world, branch, munich, settled } = offices();
+  const network = Ipv4(0x0a090000);
+  assert.equal(munich.host.routes.get(network), undefined);
+  const bob = identity(branch.tunnel("berlin"));
+  munich.commit("vpn account alice route 10.9.0.0/16");
+  assert.ok(world.run(world.now + 60_000, () => munich.host.routes.has(network) && settled()), branch.host.log.join("\n"));
+  assert.equal(munich.host.routes.get(network), munich.tunnel("alice")?.interfaceName);
+  assert.deepEqual(identity(branch.tunnel("berlin")), bob, "the other tunnel is not touched");
+});
+
 test("a disabled client hangs up and is no more; the other and the server are not touched", () => {
   const { world, branch, munich } = offices();
   const berlin = identity(branch.tunnel("berlin"));

@@ -16,7 +16,7 @@ import { hex } from "./hex.ts";
 import { ip, SERVER } from "./link-end.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
-export const ALICE: Account = { user: "alice", password: "s3cret", enabled: true, address: undefined };
+export const ALICE: Account = { user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] };
 /** The product's defaults: MS-CHAPv2, MPPE 128 stateless required. */
 export const SERVER_SETTINGS: ServerSettings = {
   enabled: true,
