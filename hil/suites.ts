@@ -2,6 +2,7 @@
 import type { Suite } from "./scenario.ts";
 import { behindNatSuite } from "./scenarios/behind-nat.ts";
 import { smokeSuite } from "./scenarios/figure-13-1.ts";
+import { figure132Suite } from "./scenarios/figure-13-2.ts";
 import { impairedSuite } from "./scenarios/impaired.ts";
 import { interopClientSuite } from "./scenarios/interop-client.ts";
 import { interopServerSuite } from "./scenarios/interop-server.ts";
@@ -9,6 +10,7 @@ import { poptopSuite } from "./scenarios/poptop.ts";
 
 export const SUITES: readonly Suite[] = [
   smokeSuite,
+  figure132Suite,
   poptopSuite,
   interopServerSuite,
   interopClientSuite,
