@@ -6,7 +6,7 @@ import { systemClock } from "./clock.ts";
 import { ProgressPrinter } from "./report/progress.ts";
 import { countVerdicts } from "./report/run-report.ts";
 import { emitSummary, Paint } from "./report/terminal.ts";
-import { runSuite } from "./runner.ts";
+import { runSuite } from "./run/lab-run.ts";
 import { filterWords, type Suite, selectScenarios } from "./scenario.ts";
 import { SUITES } from "./suites.ts";
 import { UsageError } from "./usage-error.ts";

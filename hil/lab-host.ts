@@ -30,13 +30,18 @@ import { CaptureFile } from "./net/capture-file.ts";
 import { joinedPorts, LatePort } from "./net/joined-ports.ts";
 import { Link } from "./net/link.ts";
 import { type Port, QemuPort } from "./net/port.ts";
-import type { BoardNode, MachineNode, PreparedNode, ServiceNode } from "./node/definition.ts";
+import type { Ailment, BoardNode, MachineNode, PreparedNode, SelfCheck, ServiceNode } from "./node/definition.ts";
 import { type Choice, chooseAccelerator } from "./node/qemu/accelerator.ts";
-import { type NicSpec, qemuArguments } from "./node/qemu/args.ts";
+import { type MachineSpec, type NicSpec, qemuArguments } from "./node/qemu/args.ts";
 import { Machine, type MachineHost, type Restoring } from "./node/qemu/machine.ts";
 import { qemuVersion } from "./node/qemu/process.ts";
+import { NeverRan, untilItRuns } from "./node/qemu/progress.ts";
 import { SavedMachine } from "./node/qemu/saved-machine.ts";
+import type { Suspect } from "./run/diagnose.ts";
 import { Scope } from "./scope.ts";
+
+/** How often a machine is started that never runs. */
+const LAUNCHES = 2;
 
 export interface LabPlace {
   /** Captures, raw consoles and disks go here. */
@@ -61,6 +66,8 @@ interface Running {
   readonly scope: Scope;
   readonly machines: Map<string, Machine>;
   readonly services: Map<string, { save(): unknown }>;
+  /** What scenarios have of each node, once it is up. */
+  readonly nodes: Map<string, unknown>;
 }
 
 export class LabHost<N extends AnyNodes = AnyNodes, L extends string = string> {
@@ -102,6 +109,18 @@ export class LabHost<N extends AnyNodes = AnyNodes, L extends string = string> {
   /** The machines of the lab that runs or ran last, by node. */
   get machines(): ReadonlyMap<string, Machine> {
     return this.#last?.machines ?? new Map();
+  }
+
+  /** Every node of the lab that runs or ran last, and how to find out whether it is well. */
+  suspects(): Suspect[] {
+    const { machines = new Map<string, Machine>(), nodes = new Map<string, unknown>() } = this.#last ?? {};
+    return Object.entries(this.#definition.nodes).map(([name, { role }]) => {
+      const machine = machines.get(name);
+      const node = nodes.get(name);
+      const ailment = async (): Promise<Ailment | undefined> =>
+        (await machine?.ailment()) ?? (hasSelfCheck(node) ? await node.ailment() : undefined);
+      return { name, role, isMachine: machine !== undefined, ailment };
+    });
   }
 
   /** Prepares every node and lays the links. A second call does nothing. */
@@ -175,7 +194,7 @@ export class LabHost<N extends AnyNodes = AnyNodes, L extends string = string> {
     await this.prepare();
     await this.end();
     this.#throwIfDown();
-    const running: Running = { scope: new Scope(), machines: new Map(), services: new Map() };
+    const running: Running = { scope: new Scope(), machines: new Map(), services: new Map(), nodes: new Map() };
     this.#running = running;
     this.#last = running;
     try {
@@ -196,6 +215,7 @@ export class LabHost<N extends AnyNodes = AnyNodes, L extends string = string> {
     const started = await Promise.allSettled(
       this.#slots.map(async (slot) => {
         const node = await this.#startOne(slot, running, instance, saved);
+        running.nodes.set(slot.name, node);
         return [slot.name, node] as const;
       }),
     );
@@ -258,14 +278,37 @@ export class LabHost<N extends AnyNodes = AnyNodes, L extends string = string> {
       return node;
     }
     progress({ kind: "start", step: `boot ${name}` });
-    const machine = await Machine.start(spec, host);
-    await machine.go();
-    journal.append({ kind: "state", node: name, from: "off", to: "booting" });
-    const node = await prepared.boot(machine);
-    journal.append({ kind: "state", node: name, from: "booting", to: "up" });
+    const node = await this.#bootMachine(spec, host, prepared);
     const took = `${(elapsedMs(startedNs, clock.nowNs()) / 1000).toFixed(1)} s`;
     progress({ kind: "done", step: `boot ${name}`, text: took });
     return node;
+  }
+
+  /** A guest that never ran is started once more, and the journal says so. */
+  async #bootMachine(spec: MachineSpec, host: MachineHost, prepared: MachineNode<unknown>): Promise<unknown> {
+    const { clock, journal, progress } = this.#place;
+    for (let launch = 1; ; launch++) {
+      const machine = await Machine.start(spec, host);
+      await machine.go();
+      journal.append({ kind: "state", node: spec.name, from: "off", to: "booting" });
+      const boot = prepared.boot(machine);
+      const booted = new AbortController();
+      try {
+        const watch = untilItRuns(machine, clock, booted.signal).then(() => boot);
+        const node = await Promise.race([boot, watch]);
+        journal.append({ kind: "state", node: spec.name, from: "booting", to: "up" });
+        return node;
+      } catch (error) {
+        boot.catch(() => {}); // it ends with the machine
+        if (!(error instanceof NeverRan) || launch === LAUNCHES) throw error;
+        const text = `${error.message}: it is started once more`;
+        journal.append({ kind: "fault", failure: { faultClass: "host", node: spec.name, text } });
+        progress({ kind: "note", text });
+        await machine.close();
+      } finally {
+        booted.abort();
+      }
+    }
   }
 
   async #startService(
@@ -351,8 +394,12 @@ export class LabHost<N extends AnyNodes = AnyNodes, L extends string = string> {
   }
 
   #throwIfDown(): void {
-    if (this.#isDown) throw new Error("the lab was taken down while it came up");
+    if (this.#isDown) throw new Fault("host", "the lab was taken down while it came up");
   }
+}
+
+function hasSelfCheck(node: unknown): node is SelfCheck {
+  return typeof node === "object" && node !== null && typeof (node as Partial<SelfCheck>).ailment === "function";
 }
 
 /** Locally administered, the same in every run: 02:43:00:00:NODE:NIC. */

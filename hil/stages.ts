@@ -4,10 +4,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { contentKey } from "../image/content-key.ts";
 import { projectRoot } from "../image/project.ts";
-import { failureOf } from "./classify.ts";
 import type { EventSink } from "./journal/journal.ts";
 import type { Lab } from "./lab.ts";
 import type { LabHost } from "./lab-host.ts";
+import { failureOf } from "./run/classify.ts";
 import { BOOTED, type StagePlan, type Step, type Suite } from "./scenario.ts";
 import type { SavedLab, SnapshotStore } from "./snapshot-store.ts";
 

@@ -111,6 +111,11 @@ export class Console {
     if (this.#failure?.kind === "death") this.#failure = undefined;
   }
 
+  /** The death string that came, in its line; undefined while the machine lives. */
+  get death(): string | undefined {
+    return this.#failure?.kind === "death" ? this.#failure.message : undefined;
+  }
+
   /** Whether some of what was to be typed still waits for its turn. */
   get isTyping(): boolean {
     return this.#pacer?.isBusy ?? false;
@@ -159,7 +164,9 @@ export class Console {
 
   /** Feeds the query until it answers. One question at a time: two would steal each other's text. */
   ask<T>(query: Query<T>, wait: Wait): Promise<T> {
-    if (this.#listener !== undefined) throw new Error(`console ${this.name}: two waits at once (${wait.reason})`);
+    if (this.#listener !== undefined) {
+      throw new Fault("harness", `console ${this.name}: two waits at once (${wait.reason})`, { node: this.name });
+    }
     const startedNs = this.clock.nowNs();
     return new Promise<T>((resolve, reject) => {
       let unread = this.#unread;

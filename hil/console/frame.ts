@@ -21,11 +21,13 @@ export interface CommandResult {
 
 /** A command that had to succeed did not. */
 export class CommandError extends Error {
+  readonly node: string;
   readonly result: CommandResult;
   constructor(node: string, command: string, result: CommandResult) {
     const said = result.output.trim() === "" ? "it said nothing" : result.output.trim();
     super(`${node}: \`${command}\` ended with status ${result.status}:\n${said}`);
     this.name = "CommandError";
+    this.node = node;
     this.result = result;
   }
 }
@@ -60,7 +62,10 @@ export class FramedShell {
   async try(command: string, withinMs = 30_000): Promise<CommandResult> {
     const name = this.#console.name;
     if (Buffer.byteLength(command) > LONGEST_COMMAND) {
-      throw new Error(`${name}: command of more than ${LONGEST_COMMAND} bytes; put it into a file of the machine`);
+      throw new Fault(
+        "harness",
+        `${name}: command of more than ${LONGEST_COMMAND} bytes; put it into a file of the machine`,
+      );
     }
     await this.#prepare(withinMs);
     const run = this.#run++;

@@ -17,6 +17,21 @@ export interface NodeDefinition<N, Nic extends string> {
   prepare(progress: Progress): Promise<PreparedNode<N, Nic>>;
 }
 
+/**
+ * What is wrong with a node that should be well. `guest`: what runs in it died, hangs or went away; `host`: this computer
+ * took it away or cannot run it.
+ */
+export interface Ailment {
+  readonly by: "guest" | "host";
+  /** Completes "NODE: …". */
+  readonly what: string;
+}
+
+/** Nodes that can tell whether a program of theirs died by itself are asked after a failure. */
+export interface SelfCheck {
+  ailment(): Promise<Ailment | undefined>;
+}
+
 export type PreparedNode<N, Nic extends string> = MachineNode<N> | ServiceNode<N, Nic> | BoardNode<N, Nic>;
 
 /** A QEMU machine of this run. Its state can be saved and restored. */

@@ -11,9 +11,11 @@ const LOGIN_PROMPTS = {
 
 /** The command line refused a command. */
 export class CommandRefused extends Error {
+  readonly node: string;
   constructor(node: string, command: string, answer: string) {
     super(`${node}: \`${command}\` was refused:\n${answer.trim()}`);
     this.name = "CommandRefused";
+    this.node = node;
   }
 }
 

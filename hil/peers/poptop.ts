@@ -1,5 +1,5 @@
 /** Poptop 1.4 with pppd: the PPTP server most Linux users know, here as the far end that proves our client and our lab. */
-import type { NodeDefinition } from "../node/definition.ts";
+import type { NodeDefinition, SelfCheck } from "../node/definition.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
 import {
   type Agreement,
@@ -9,6 +9,7 @@ import {
   PPPD_LOG,
   type Protection,
   parseAgreement,
+  pppdAilment,
   pppLeftovers,
   STRONGEST,
   untilPppdGone,
@@ -40,7 +41,7 @@ debug
 logfile ${PPPD_LOG}
 `;
 
-export class Poptop {
+export class Poptop implements SelfCheck {
   readonly #guest: Guest;
 
   constructor(guest: Guest) {
@@ -57,6 +58,7 @@ export class Poptop {
     return parseAgreement(await this.#guest.shell.run(`cat ${PPPD_LOG}`));
   }
 
+  ailment = () => pppdAilment(this.#guest);
   hangUp = () => hangUpPppd(this.#guest);
   untilDown = (withinMs: number) => untilPppdGone(this.#guest, withinMs);
   leftovers = () => pppLeftovers(this.#guest, "pppd pptpctrl");

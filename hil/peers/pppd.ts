@@ -1,6 +1,8 @@
 /** Debian's pppd in a guest, calling or called: what it needs, its options, how its log and exit status read. */
 import type { AuthMethod } from "../../appliance/ppp/lcp.ts";
+import type { Ailment } from "../node/definition.ts";
 import type { Guest, GuestContents } from "../node/guest.ts";
+import { check } from "../scenario.ts";
 
 /** pppd 2.4.9 with every library it opens. The image lock lists packages, so each is named. */
 export const PPPD: Required<Pick<GuestContents, "packages" | "executables" | "modules">> = {
@@ -14,6 +16,9 @@ export const PPPD: Required<Pick<GuestContents, "packages" | "executables" | "mo
 
 /** Where each call's debug log goes. */
 export const PPPD_LOG = "/var/log/pppd.log";
+
+/** For a guest that may be in no state to answer. */
+const ASKED_WITHIN_MS = 10_000;
 
 /** How a call is authenticated and encrypted, and nothing else will do. */
 export interface Protection {
@@ -149,7 +154,18 @@ export async function untilPppdGone(guest: Guest, withinMs: number): Promise<voi
     `timeout ${seconds} sh -c 'while pidof pppd >/dev/null; do sleep 0.2; done'`,
     withinMs + 20_000,
   );
-  if (status !== 0) throw new Error(`${guest.name}: pppd is still there ${seconds} s after the call should have ended`);
+  check(status === 0, `${guest.name}: pppd is still there ${seconds} s after the call should have ended`);
+}
+
+/** Whether pppd died in a call that was up: it is gone, and never logged an end of that call. */
+export async function pppdAilment(guest: Guest): Promise<Ailment | undefined> {
+  const { status } = await guest.shell.try(
+    `! pidof pppd >/dev/null && awk '/^local  IP address/ { up = 1 } /erminat|angup/ { up = 0 } END { exit !up }' ${PPPD_LOG}`,
+    ASKED_WITHIN_MS,
+  );
+  return status === 0
+    ? { by: "guest", what: "pppd died in the midst of a call, without a word in its log" }
+    : undefined;
 }
 
 /** What a call leaves behind that should be gone: interfaces, routes and `processes`, one line each. */

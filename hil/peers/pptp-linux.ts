@@ -1,6 +1,7 @@
 /** The Linux PPTP client, pptp 1.10 and pppd, as a mobile user: one tunnel at a time. */
-import type { NodeDefinition } from "../node/definition.ts";
+import type { NodeDefinition, SelfCheck } from "../node/definition.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
+import { CheckError } from "../scenario.ts";
 import {
   type Agreement,
   callerOptions,
@@ -11,6 +12,7 @@ import {
   type Protection,
   parseAgreement,
   parseNetworkSettings,
+  pppdAilment,
   pppdStatus,
   pppLeftovers,
   untilPppdGone,
@@ -40,7 +42,7 @@ export interface DialedCall extends NetworkSettings {
 }
 
 /** The call did not come up. `status` is pppd's exit status (19: authentication failed). */
-export class DialError extends Error {
+export class DialError extends CheckError {
   readonly status: number;
   constructor(node: string, dialing: Dialing, status: number, log: string) {
     const tail = log.trimEnd().split("\n").slice(-14);
@@ -55,7 +57,7 @@ export class DialError extends Error {
 const INTERFACE = "ppp0";
 const DIAL_WITHIN_MS = 120_000;
 
-export class PptpLinux {
+export class PptpLinux implements SelfCheck {
   readonly #guest: Guest;
 
   constructor(guest: Guest) {
@@ -79,6 +81,7 @@ export class PptpLinux {
     return { ...network, agreed: parseAgreement(log) };
   }
 
+  ailment = () => pppdAilment(this.#guest);
   hangUp = () => hangUpPppd(this.#guest);
   untilDown = (withinMs: number) => untilPppdGone(this.#guest, withinMs);
   leftovers = () => pppLeftovers(this.#guest, "pppd pptp");

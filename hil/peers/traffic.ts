@@ -1,5 +1,6 @@
 /** Traffic between guests that proves a path: pings, and files whose checksum is taken at both ends. */
 import type { Guest } from "../node/guest.ts";
+import { check } from "../scenario.ts";
 
 const PORT = 8000;
 const FOLDER = "/tmp/www";
@@ -22,7 +23,7 @@ export interface FetchedFile extends OfferedFile {
 export async function ping(from: Guest, target: string): Promise<PingResult> {
   const { output } = await from.shell.try(`ping -c 3 -i 0.2 -W 5 ${target}`, 40_000);
   const counts = /(\d+) packets transmitted, (\d+) packets received/.exec(output);
-  if (counts === null) throw new Error(`${from.name}: ping ${target} could not run: ${output.trim()}`);
+  check(counts !== null, `${from.name}: ping ${target} could not run: ${output.trim()}`);
   return { sent: Number(counts[1]), received: Number(counts[2]) };
 }
 

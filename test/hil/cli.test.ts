@@ -29,10 +29,7 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lab"], /'lab ' is not a command; there are lab list, run, leases, release, schema/],
   [["lab", "run", "--sute", "x"], /lab run: Unknown option '--sute'; it takes --suite, --filter, --report/],
   [["lab", "run", "--suite"], /lab run: .*--suite/],
-  [
-    ["lab", "run", "--suite", "nosuch"],
-    /there is no suite 'nosuch'; there are smoke, /,
-  ],
+  [["lab", "run", "--suite", "nosuch"], /there is no suite 'nosuch'; there are smoke, /],
   [["lab", "run", "--filter", "nosuch"], /no scenario of suite smoke contains 'nosuch'; there are dial, /],
   [["lab", "run", "--filter", "dial,nosuch"], /no scenario of suite smoke contains 'nosuch'; there are dial, /],
   [["lab", "run", "--filter", ","], /no scenario of suite smoke contains ','; there are dial, /],

@@ -3,10 +3,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { Fault } from "../../hil/fault.ts";
 import { defineLab, type LabOf } from "../../hil/lab.ts";
 import type { NodeDefinition } from "../../hil/node/definition.ts";
 import type { RunReport } from "../../hil/report/run-report.ts";
-import { runSuite } from "../../hil/runner.ts";
+import { runSuite } from "../../hil/run/lab-run.ts";
 import { check, defineSuite, type Scenario, type Step, type Suite, selectScenarios } from "../../hil/scenario.ts";
 import { ManualClock } from "./fake-line.ts";
 
@@ -136,7 +137,7 @@ test("an error outside any step fails the scenario and says so; a bug shows its 
 
 test("a lab that does not come up fails `booted` with the reason and blocks everything", async () => {
   const fails = (): void => {
-    throw new Error("device: QEMU ended at once");
+    throw new Fault("host", "device: QEMU ended at once");
   };
   const report = await run(suiteOf({ one: passes, two: passes }, fails));
   assert.deepEqual(verdicts(report), { built: "pass", booted: "fail", one: "blocked", two: "blocked" });

@@ -56,7 +56,9 @@ test("a candidate changes nothing until it is committed, and then all of it, for
   );
   assert.deepEqual(authentication, ["mschap-v2"]);
   assert.deepEqual([encryption.use, encryption.strengths, encryption.allowStateful], ["required", [128], false]);
-  assert.deepEqual(settings.accounts, [{ user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] }]);
+  assert.deepEqual(settings.accounts, [
+    { user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] },
+  ]);
 
   const restarted = new BenchDevice(device.disk);
   assert.deepEqual(restarted.vpn.applied.at(-1), settings);

@@ -123,7 +123,10 @@ test("an account with a route is LAN-to-LAN: its networks are behind its tunnel 
   assert.equal(munich.host.routes.get(network), undefined);
   const bob = identity(branch.tunnel("berlin"));
   munich.commit("vpn account alice route 10.9.0.0/16");
-  assert.ok(world.run(world.now + 60_000, () => munich.host.routes.has(network) && settled()), branch.host.log.join("\n"));
+  assert.ok(
+    world.run(world.now + 60_000, () => munich.host.routes.has(network) && settled()),
+    branch.host.log.join("\n"),
+  );
   assert.equal(munich.host.routes.get(network), munich.tunnel("alice")?.interfaceName);
   assert.deepEqual(identity(branch.tunnel("berlin")), bob, "the other tunnel is not touched");
 });

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { env } from "node:process";
 import { workFolder } from "../../../image/project.ts";
+import { Fault } from "../../fault.ts";
 import type { Accelerator } from "./args.ts";
 import { CANARY_DEVICE, CANARY_STATUS, canaryBios } from "./canary.ts";
 import { qemuVersion, spawnQemu } from "./process.ts";
@@ -80,7 +81,7 @@ async function race(candidates: readonly Accelerator[]): Promise<Choice> {
     return { accelerator, because: `it ran the canary in ${took} ms, before ${losers}` };
   } catch (error) {
     const reasons = error instanceof AggregateError ? error.errors.map(String).join("; ") : String(error);
-    throw new Error(`QEMU cannot run a guest here, with any accelerator: ${reasons}`);
+    throw new Fault("host", `QEMU cannot run a guest here, with any accelerator: ${reasons}`);
   } finally {
     for (const run of runs) run.process.kill("SIGKILL");
     await Promise.all(runs.map((run) => run.process.ended));

@@ -4,10 +4,13 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { LabClock } from "../../clock.ts";
 import { Console } from "../../console/console.ts";
+import { Fault } from "../../fault.ts";
 import type { EventSink } from "../../journal/journal.ts";
 import { Scope } from "../../scope.ts";
+import type { Ailment } from "../definition.ts";
 import { type Accelerator, type GuestMemory, type MachineSpec, qemuArguments } from "./args.ts";
 import { spawnQemu } from "./process.ts";
+import { type ProcessorState, parseRegisters } from "./progress.ts";
 import { MonitorClosed, Qmp } from "./qmp.ts";
 import { copySparse, SavedMachine } from "./saved-machine.ts";
 
@@ -31,6 +34,12 @@ export interface Restoring {
   readonly to: "run" | "extend";
 }
 
+/** A healthy Linux takes interrupts again within milliseconds: one of these looks would see it. */
+const LOOKS = 8;
+const LOOK_EVERY_MS = 50;
+/** For a monitor that has to answer at once. */
+const ANSWER_WITHIN_MS = 5_000;
+
 export class Machine {
   readonly name: string;
   readonly instance: string;
@@ -38,6 +47,9 @@ export class Machine {
   /** The serial line itself, for those who pass its bytes on. */
   readonly line: Duplex;
   readonly #monitor: Qmp;
+  readonly #clock: LabClock;
+  /** Why the guest went down, as QEMU has it: `guest-reset`, `host-signal`. Undefined when QEMU was killed. */
+  readonly #shutdown: Promise<string | undefined>;
   readonly #spec: MachineSpec;
   readonly #memory: GuestMemory;
   readonly #pid: number;
@@ -51,6 +63,10 @@ export class Machine {
     this.console = parts.console;
     this.line = parts.line;
     this.#monitor = parts.monitor;
+    this.#clock = parts.host.clock;
+    this.#shutdown = parts.monitor
+      .until("its end", ({ name, data }) => (name === "SHUTDOWN" ? String(Object(data).reason) : undefined))
+      .catch(() => undefined);
     this.#spec = parts.spec;
     this.#memory = parts.memory;
     this.#pid = parts.pid;
@@ -80,7 +96,7 @@ export class Machine {
         await qemu.ended;
       });
       const ended = qemu.ended.then((end): never => {
-        throw new Error(`${spec.name}: QEMU ended: ${end.said}`);
+        throw new Fault("host", `${spec.name}: QEMU ended: ${end.said}`, { node: spec.name });
       });
       const [line, control] = await Promise.race([Promise.all([serial.socket, monitor.socket]), ended]);
       const console = new Console(spec.name, line, host);
@@ -115,10 +131,63 @@ export class Machine {
     await orLastWords(saved.take(this.#spec, this.#memory, this.#monitor, this.#pid), this.#ended);
   }
 
+  get pid(): number {
+    return this.#pid;
+  }
+  /** Whether its console has said anything in this life. */
+  get hasSpoken(): boolean {
+    return this.console.transcript.lastReceivedNs !== undefined;
+  }
+
+  /** The processor's state now. Throws a host Fault when QEMU does not answer. */
+  async processor(): Promise<ProcessorState> {
+    return parseRegisters(String(await this.#query("human-monitor-command", { "command-line": "info registers" })));
+  }
+
+  /** What is wrong with a machine that should be running and well; takes at most some seconds. */
+  async ailment(): Promise<Ailment | undefined> {
+    const death = this.console.death;
+    if (death !== undefined) return { by: "guest", what: death };
+    try {
+      const { status } = Object(await this.#query("query-status", {}));
+      if (status !== "running")
+        return { by: BROKEN_HOST.has(status) ? "host" : "guest", what: `QEMU has it ${status}` };
+      for (let look = 0; look < LOOKS; look++) {
+        if ((await this.processor()).takesInterrupts) return undefined;
+        await new Promise<void>((resolve) => this.#clock.after(LOOK_EVERY_MS, resolve));
+      }
+      return { by: "guest", what: "it hangs: its processor takes no interrupts" };
+    } catch (error) {
+      const shutdown = await this.#shutdown;
+      if (shutdown?.startsWith("guest-")) return { by: "guest", what: `it went down by itself (${shutdown})` };
+      return { by: "host", what: error instanceof Error ? withoutName(error.message, this.name) : String(error) };
+    }
+  }
+
+  async #query(command: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
+    let cancel = (): void => {};
+    const late = new Promise<never>((_, reject) => {
+      const words = `${this.name}: QEMU's monitor did not answer in ${ANSWER_WITHIN_MS / 1000} s`;
+      cancel = this.#clock.after(ANSWER_WITHIN_MS, () => reject(new Fault("host", words, { node: this.name })));
+    });
+    try {
+      return await Promise.race([orLastWords(this.#monitor.execute(command, args), this.#ended), late]);
+    } finally {
+      cancel();
+    }
+  }
+
   /** Ends QEMU and waits until it is gone. */
   async close(): Promise<void> {
     await this.#scope.close();
   }
+}
+
+/** States of QEMU in which the fault is this computer's: its disk is full, its accelerator failed. */
+const BROKEN_HOST: ReadonlySet<unknown> = new Set(["io-error", "internal-error"]);
+
+function withoutName(message: string, name: string): string {
+  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
 }
 
 interface MachineParts {

@@ -1,6 +1,7 @@
 /** QEMU's monitor protocol: one JSON object per line, answers matched to commands by id; events go to who listens. */
 import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
+import { Fault } from "../../fault.ts";
 
 interface Answer {
   readonly id?: number;
@@ -94,7 +95,7 @@ export class Qmp {
     const waiting = answer.id === undefined ? undefined : this.#waiting.get(answer.id);
     if (answer.id === undefined || waiting === undefined) return; // the greeting carries no id
     this.#waiting.delete(answer.id);
-    if (answer.error) waiting.reject(new Error(`QMP ${waiting.command}: ${answer.error.desc}`));
+    if (answer.error) waiting.reject(new Fault("host", `QMP ${waiting.command}: ${answer.error.desc}`));
     else waiting.resolve(answer.return);
   }
 

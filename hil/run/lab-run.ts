@@ -4,21 +4,21 @@
  */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Progress } from "../image/progress.ts";
-import { workFolder } from "../image/project.ts";
-import type { LabClock } from "./clock.ts";
-import { consoleLines, renderLines } from "./console/transcript.ts";
-import { isLabFault } from "./fault.ts";
-import type { Failure } from "./journal/event.ts";
-import { Journal, readJournal } from "./journal/journal.ts";
-import type { Lab } from "./lab.ts";
-import { LabHost } from "./lab-host.ts";
-import { emitHtml } from "./report/html.ts";
-import { emitJunit } from "./report/junit.ts";
-import type { RunReport, ScenarioResult } from "./report/run-report.ts";
-import { type Claim, type StagePlan, type Step, type Suite, selectScenarios } from "./scenario.ts";
-import { SnapshotStore } from "./snapshot-store.ts";
-import { StageBroken, Stages } from "./stages.ts";
+import type { Progress } from "../../image/progress.ts";
+import { workFolder } from "../../image/project.ts";
+import type { LabClock } from "../clock.ts";
+import { consoleLines, renderLines } from "../console/transcript.ts";
+import { isLabFault } from "../fault.ts";
+import type { Failure } from "../journal/event.ts";
+import { Journal, readJournal } from "../journal/journal.ts";
+import type { Lab } from "../lab.ts";
+import { LabHost } from "../lab-host.ts";
+import { emitHtml } from "../report/html.ts";
+import { emitJunit } from "../report/junit.ts";
+import type { RunReport, ScenarioResult } from "../report/run-report.ts";
+import { type Claim, type StagePlan, type Step, type Suite, selectScenarios } from "../scenario.ts";
+import { SnapshotStore } from "../snapshot-store.ts";
+import { StageBroken, Stages } from "../stages.ts";
 import { StepList } from "./step-list.ts";
 
 export interface RunRequest {
@@ -127,7 +127,7 @@ class SuiteRun {
     } catch (error) {
       if (error instanceof StageBroken) return error;
       // A scenario's own words count as a step, so that nothing can fail without a place.
-      steps.outside(error);
+      await steps.outside(error);
     }
     return steps.failure;
   }

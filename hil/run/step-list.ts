@@ -1,13 +1,13 @@
 /** The steps of one scenario or stage as they happen: journaled, shown, and kept for its verdict. */
-import type { Progress } from "../image/progress.ts";
-import { failureOf } from "./classify.ts";
-import type { LabClock } from "./clock.ts";
-import type { Failure } from "./journal/event.ts";
-import type { EventSink } from "./journal/journal.ts";
-import type { LabHost } from "./lab-host.ts";
-import type { StepResult } from "./report/run-report.ts";
-import type { Step } from "./scenario.ts";
-import { StageBroken } from "./stages.ts";
+import type { Progress } from "../../image/progress.ts";
+import type { LabClock } from "../clock.ts";
+import type { Failure } from "../journal/event.ts";
+import type { EventSink } from "../journal/journal.ts";
+import type { LabHost } from "../lab-host.ts";
+import type { StepResult } from "../report/run-report.ts";
+import type { Step } from "../scenario.ts";
+import { StageBroken } from "../stages.ts";
+import { diagnose } from "./diagnose.ts";
 
 const TAIL_LINES = 8;
 
@@ -51,19 +51,19 @@ export class StepList {
       this.#finish(step, name, startedNs, undefined);
       return value;
     } catch (error) {
-      this.#finish(step, name, startedNs, error instanceof StageBroken ? undefined : this.#explain(error));
+      this.#finish(step, name, startedNs, error instanceof StageBroken ? undefined : await this.#explain(error));
       throw error;
     }
   };
 
   /** An error that no step has reported yet. */
-  outside(error: unknown): void {
+  async outside(error: unknown): Promise<void> {
     if (this.#failure !== undefined) return;
     const { scenario, clock, journal, number } = this.#parts;
     const step = number();
     const name = "between its steps";
     journal.append({ kind: "step-begin", scenario, step, name });
-    this.#finish(step, name, clock.nowNs(), this.#explain(error));
+    this.#finish(step, name, clock.nowNs(), await this.#explain(error));
   }
 
   #finish(step: number, name: string, startedNs: bigint, failure: Failure | undefined): void {
@@ -78,10 +78,10 @@ export class StepList {
   }
 
   /** The error in words, then the last lines of every console that the words do not quote already. */
-  #explain(error: unknown): Failure {
+  async #explain(error: unknown): Promise<Failure> {
     const { signal, host } = this.#parts;
     if (signal.aborted) return { faultClass: "host", text: "the run was interrupted" };
-    const failure = failureOf(error, (node) => host.roleOf(node));
+    const failure = await diagnose(error, host.suspects());
     const tails = [...host.machines].flatMap(([node, machine]) => {
       const tail = machine.console.transcript.tail(TAIL_LINES);
       if (tail.length === 0 || tail.slice(-2).every((line) => failure.text.includes(line))) return [];
