@@ -5,10 +5,10 @@ import { Fault } from "../fault.ts";
 import { openPower } from "../power/open.ts";
 import { UsageError } from "../usage-error.ts";
 import { heldBy, Lease, listLeases, machineClock, releaseLease } from "./lease.ts";
-import { openLine } from "./line.ts";
 import { benchNames } from "./load.ts";
 import { allowed } from "./nearest.ts";
 import type { Person } from "./person.ts";
+import { openConsole } from "./reach.ts";
 import { benchJsonSchema } from "./schema.ts";
 import { serveBench } from "./serve.ts";
 
@@ -70,7 +70,7 @@ async function serve(): Promise<number> {
   await serveBench(process.stdin, process.stdout, {
     clock,
     takeLease: (bench, why) => Lease.take(bench, why, { clock: machineClock() }),
-    openLine: (bench) => openLine(bench.console),
+    openLine: (bench) => openConsole(bench, clock),
     openPower: (bench) =>
       // The person is at the other end, and so is that switch.
       bench.power === undefined || "manual" in bench.power

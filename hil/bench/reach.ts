@@ -1,13 +1,14 @@
 /** A real board's bench, ready to be used: leased, its console open, its power at hand; here, or on the computer that has it. */
 import type { Duplex } from "node:stream";
 import type { LabClock } from "../clock.ts";
+import { openTransport } from "../console/transport/open.ts";
+import type { Transport } from "../console/transport/transport.ts";
 import { Fault } from "../fault.ts";
 import type { EventSink } from "../journal/journal.ts";
 import { openPower } from "../power/open.ts";
 import type { Power } from "../power/power.ts";
 import { Scope } from "../scope.ts";
 import { Lease, machineClock } from "./lease.ts";
-import { openLine } from "./line.ts";
 import type { Person } from "./person.ts";
 import { RemoteBench } from "./remote.ts";
 import type { Bench } from "./schema.ts";
@@ -47,6 +48,13 @@ export async function reachBench(bench: Bench, place: ReachPlace): Promise<Reach
   }
 }
 
+/** The console of a real board. */
+export async function openConsole(bench: Bench, clock: LabClock): Promise<Transport> {
+  const { console } = bench;
+  if ("qemu" in console) throw new Fault("harness", `bench ${bench.name}: a machine's console comes with the machine`);
+  return await openTransport(console, clock);
+}
+
 /** Throws a bench Fault until the last day of a quarantine is over. */
 export function checkQuarantine(bench: Bench, today: Date): void {
   const { quarantine } = bench;
@@ -56,7 +64,7 @@ export function checkQuarantine(bench: Bench, today: Date): void {
 
 async function here(bench: Bench, place: ReachPlace, scope: Scope): Promise<Omit<ReachedBench, "close">> {
   const lease = scope.own("lease", await Lease.take(bench.name, place.why, { clock: machineClock() }));
-  const line = await openLine(bench.console);
+  const line = await openConsole(bench, place.clock);
   scope.defer("console", () => closed(line));
   const power = bench.power === undefined ? undefined : scope.own("power", openPower(bench.power, place));
   lease.lost.addEventListener("abort", () => void line.destroy(lease.lost.reason as Fault));

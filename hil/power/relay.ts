@@ -1,5 +1,7 @@
 /** LCTech's USB relays (CH340): four bytes a command, `A0 CHANNEL STATE SUM`, and no answer. */
-import { openSerial, type SerialLine } from "../bench/serial.ts";
+import { systemClock } from "../clock.ts";
+import { openSerial } from "../console/transport/serial.ts";
+import type { Transport } from "../console/transport/transport.ts";
 import type { PowerDriver, PowerState } from "./power.ts";
 
 export class RelayPower implements PowerDriver {
@@ -8,7 +10,7 @@ export class RelayPower implements PowerDriver {
   readonly #path: string;
   readonly #baud: number;
   readonly #channel: number;
-  #port: SerialLine | undefined;
+  #port: Transport | undefined;
 
   constructor(path: string, options: { readonly channel: number; readonly baud: number }) {
     this.#path = path;
@@ -39,7 +41,7 @@ export class RelayPower implements PowerDriver {
   async #send(state: 0 | 1): Promise<void> {
     // It stays open: some of these boards let go of their relays when the port is closed and opened.
     if (this.#port === undefined || this.#port.destroyed) {
-      this.#port = await openSerial(this.#path, this.#baud);
+      this.#port = await openSerial(this.#path, { baud: this.#baud }, systemClock());
       this.#port.on("error", () => {}); // pulled out while nobody switches: the next order opens it again, or tells
       this.#port.resume();
     }
