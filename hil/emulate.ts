@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { systemClock } from "./clock.ts";
+import { attach } from "./console/attach.ts";
 import { Journal } from "./journal/journal.ts";
 import { QemuPort } from "./net/port.ts";
 import { deviceImage, ensureDataDisk } from "./node/device.ts";
@@ -13,8 +14,6 @@ import { ProgressPrinter } from "./report/progress.ts";
 import { Paint } from "./report/terminal.ts";
 import { Scope } from "./scope.ts";
 
-/** Ctrl-], as telnet and virsh have it. */
-const LEAVE = 0x1d;
 const NICS = ["wan", "lan"] as const;
 
 /** Returns when the user leaves, the input ends or the machine ends. `state` keeps the data disk; without it the device is factory-new. */
@@ -49,32 +48,12 @@ export async function emulate(state: string | undefined): Promise<number> {
     process.stdout.write(
       `culvert: this terminal is the device's serial console; Ctrl-] leaves it and ends the device, ${kept}\r\n`,
     );
-    await connect(machine, scope);
+    const left = attach(machine.line);
+    await machine.go();
+    await left;
     process.stdout.write("\r\nculvert: the device has ended\r\n");
     return 0;
   } finally {
     await scope.close();
   }
-}
-
-async function connect(machine: Machine, scope: Scope): Promise<void> {
-  const { stdin, stdout } = process;
-  if (stdin.isTTY) {
-    stdin.setRawMode(true);
-    scope.defer("terminal", () => void stdin.setRawMode(false));
-  }
-  scope.defer("input", () => void stdin.pause());
-  const left = new Promise<void>((resolve) => {
-    machine.line.on("data", (bytes: Buffer) => stdout.write(bytes));
-    machine.line.once("close", resolve);
-    stdin.on("data", (bytes: Buffer) => {
-      const leave = bytes.indexOf(LEAVE);
-      machine.line.write(leave < 0 ? bytes : bytes.subarray(0, leave));
-      if (leave >= 0) resolve();
-    });
-    stdin.once("end", resolve);
-    for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
-  await machine.go();
-  await left;
 }

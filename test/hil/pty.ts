@@ -27,6 +27,11 @@ export class Pty {
     this.#script.stdin?.write(bytes);
   }
 
+  /** Resolves when the pseudo terminal has taken them. */
+  async sendAll(bytes: Buffer): Promise<void> {
+    if (this.#script.stdin?.write(bytes) === false) await once(this.#script.stdin, "drain");
+  }
+
   /** The rate that the driver has set, in baud. */
   get baud(): number {
     return Number(execFileSync("stty", ["-F", this.path, "speed"], { encoding: "utf8" }));
