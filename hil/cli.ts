@@ -12,6 +12,8 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
   culvert lab leases                     who uses which bench, since when, and what for
   culvert lab release BENCH              take a bench away from whoever uses it
   culvert lab schema                     the JSON schema of bench files, for editors
+  culvert doctor [--repair] [--json]     is this computer fit for labs? what is wrong, and what to do;
+                                         --repair does it
   culvert emulate [--state DIR]          boot the image with this terminal as its serial console;
                                          DIR keeps the device's data from one time to the next
   culvert image ...                      build firmware images; \`culvert image help\` says how
@@ -50,12 +52,16 @@ async function dispatch(argv: readonly string[]): Promise<number> {
       const { emulate } = await import("./emulate.ts");
       return await emulate(state);
     }
+    case "doctor": {
+      const { runDoctor } = await import("./doctor.ts");
+      return await runDoctor(rest);
+    }
     case "image": {
       const { runImageCommand } = await import("../image/command.ts");
       return await runImageCommand(rest);
     }
     default:
-      throw new UsageError(`'${command}' is not a command; there are lab, emulate, image, help`);
+      throw new UsageError(`'${command}' is not a command; there are lab, doctor, emulate, image, help`);
   }
 }
 

@@ -40,7 +40,7 @@ export function nodeProblem(version) {
 }
 
 /** The packages whose sign is absent. `has` answers for one program name or absolute path. */
-export function missingPackages(withTests, has) {
+export function missingPackages(withTests, has = isThere) {
   return NEEDED.filter((need) => (withTests || need.for === "run") && !has(need.shows)).map((need) => need.package);
 }
 

@@ -79,7 +79,7 @@ export interface LeasePlace {
 
 /** `CULVERT_LEASES`, or a folder that everybody finds, whatever their TMPDIR. */
 function leaseFolder(place: LeasePlace): string {
-  return place.folder ?? env["CULVERT_LEASES"] ?? "/tmp/culvert-leases";
+  return place.folder ?? env["CULVERT_LEASES"] ?? "/tmp/culvert-bench-leases";
 }
 
 export class Lease {

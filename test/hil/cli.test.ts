@@ -25,7 +25,7 @@ test("lab list names every suite with its claims", () => {
 });
 
 const MISTAKES: readonly (readonly [string[], RegExp])[] = [
-  [["lba"], /'lba' is not a command; there are lab, emulate, image, help/],
+  [["lba"], /'lba' is not a command; there are lab, doctor, emulate, image, help/],
   [["lab"], /'lab ' is not a command; there are lab list, run, leases, release, schema/],
   [["lab", "run", "--sute", "x"], /lab run: Unknown option '--sute'; it takes --suite, --filter, --report/],
   [["lab", "run", "--suite"], /lab run: .*--suite/],
@@ -34,6 +34,11 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lab", "run", "--filter", "dial,nosuch"], /no scenario of suite smoke contains 'nosuch'; there are dial, /],
   [["lab", "run", "--filter", ","], /no scenario of suite smoke contains ','; there are dial, /],
   [["lab", "list", "extra"], /lab list: .*extra.*; it takes no options/],
+  [["doctor", "--fix"], /doctor: Unknown option '--fix'; it takes --repair, --json/],
+  [["lab", "release"], /lab release: it takes the name of one bench; `culvert lab leases` lists those in use/],
+  [["lab", "release", "no-such-bench"], /lab release: bench 'no-such-bench' is not in use; allowed: /],
+  [["lab", "leases", "all"], /lab leases: 'all' is too much; it takes nothing/],
+  [["lab", "schema", "x"], /lab schema: 'x' is too much; it takes nothing/],
   [["emulate", "--stat", "x"], /emulate: Unknown option '--stat'; it takes --state/],
 ];
 for (const [args, words] of MISTAKES) {

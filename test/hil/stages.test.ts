@@ -15,7 +15,11 @@ import { Stages } from "../../hil/stages.ts";
 import { ManualClock } from "./fake-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "culvert-stages-"));
-after(() => rmSync(folder, { recursive: true }));
+const hosts: LabHost[] = [];
+after(async () => {
+  for (const host of hosts) await host.down();
+  rmSync(folder, { recursive: true });
+});
 
 /** A node that remembers words, and can be saved. */
 class Memory {
@@ -105,6 +109,7 @@ function bench(store: string, node = memoryNode("1")): Bench {
   const suite = suiteWith(node, ran);
   const runFolder = mkdtempSync(join(folder, "run-"));
   const host = new LabHost(suite.lab, { runFolder, clock, journal, progress: () => {} });
+  hosts.push(host);
   const stages = new Stages({
     ...{ suite, host, journal, store: new SnapshotStore(store) },
     report: (_stage, work) => work(async (_name, run) => await run()),
