@@ -3,39 +3,59 @@ import process from "node:process";
 import { startConsole } from "./cli/console.ts";
 import { folderDisk } from "./config/disk.ts";
 import { ConfigStore } from "./config/store.ts";
-import { kernelClock } from "./linux/clock.ts";
+import { kernelClock, kernelWallClock } from "./linux/clock.ts";
 import { tcpControlTransport } from "./linux/control-transport.ts";
 import { greTransport } from "./linux/gre-socket.ts";
 import { kernelNet } from "./linux/net.ts";
 import { initPower } from "./linux/power.ts";
+import { systemPrograms } from "./linux/programs.ts";
 import { kernelRandom } from "./linux/random.ts";
+import { sendTransport, udpTransport } from "./linux/send-transport.ts";
 import { loopTimers } from "./linux/timers.ts";
 import { loadAddon } from "./native/addon.ts";
 import { Administrator } from "./service/administrator.ts";
 import { Appliance } from "./service/appliance.ts";
 import { Journal } from "./service/journal.ts";
 import { Network } from "./service/network.ts";
+import { Router } from "./service/router.ts";
 import { Tracer } from "./service/trace.ts";
 import { VpnService } from "./service/vpn.ts";
 
 /** The partition that outlives updates. */
 const DEFAULT_DATA_FOLDER = "/data";
+/** What daemons are told: gone at a restart. */
+const DEFAULT_RUN_FOLDER = "/run/culvert";
 const STDOUT = 1;
 /** The longest interval there is. */
 const FOREVER_MS = 0x7fffffff;
 
 function main(): void {
-  const { CULVERT_DATA } = process.env;
+  const { CULVERT_DATA: dataFolder = DEFAULT_DATA_FOLDER, CULVERT_RUN: runFolder = DEFAULT_RUN_FOLDER } = process.env;
   const wallClock = (): Date => new Date();
   const journal = new Journal(wallClock);
   const addon = loadAddon();
   const net = kernelNet(addon);
   const tracer = new Tracer(wallClock);
-  const disk = folderDisk(`${CULVERT_DATA ?? DEFAULT_DATA_FOLDER}/config`);
+  const disk = folderDisk(`${dataFolder}/config`);
   const appliance = new Appliance({
     store: new ConfigStore(disk),
     administrator: new Administrator(disk, kernelClock, kernelRandom),
-    network: new Network(net, journal),
+    router: new Router({
+      net,
+      network: new Network(net, journal),
+      programs: systemPrograms,
+      timers: loopTimers,
+      clock: kernelClock,
+      wallClock: kernelWallClock(addon),
+      random: kernelRandom,
+      udp: udpTransport,
+      tcp: sendTransport,
+      log: journal,
+      journal,
+      disk: folderDisk(runFolder),
+      folder: runFolder,
+      leases: { disk: folderDisk(`${dataFolder}/dhcp`), folder: `${dataFolder}/dhcp` },
+    }),
     vpn: new VpnService({
       clock: kernelClock,
       random: kernelRandom,

@@ -73,6 +73,12 @@ export interface NextHop {
   readonly gateway: Ipv4 | undefined;
 }
 
+/** A way to a network. The default route has the destination 0.0.0.0/0. */
+export interface Route {
+  readonly destination: Ipv4Prefix;
+  readonly by: NextHop;
+}
+
 /** One network interface of the kernel, as seen at this moment. */
 export interface NetInterface {
   readonly name: string;
@@ -102,6 +108,8 @@ export interface Net {
   addRoute(destination: Ipv4Prefix, by: NextHop): void;
   /** Removing a route that is not there is no error. */
   removeRoute(destination: Ipv4Prefix): void;
+  /** Every IPv4 route of the main table that leads to others, in the kernel's order. */
+  routes(): readonly Route[];
   /** How the kernel would send a packet to this address now; undefined when it has no route. */
   nextHopTo(address: Ipv4): NextHop | undefined;
   /** Whether packets pass from one interface to another at all. */
@@ -147,6 +155,59 @@ export interface ControlTransport {
     connected: (socket: ControlSocket) => ControlSocketEvents,
     failed: (error: SystemError) => void,
   ): { abort(): void };
+}
+
+export interface Command {
+  /** A name that is looked for as a shell does, or a path. */
+  readonly program: string;
+  readonly arguments: readonly string[];
+}
+
+export interface ProgramEvents {
+  /** One line of its standard output or error, without the line's end. */
+  line(text: string): void;
+  /** Once: `undefined` after status 0, else what happened, such as `status 2` or `signal SIGTERM` or `ENOENT`. */
+  ended(how: string | undefined): void;
+}
+
+/** Programs beside this one: daemons, tools. */
+export interface Programs {
+  /** Runs a short program to its end and returns what it printed. Throws a `SystemError` that says how it failed. */
+  run(command: Command, input?: string): string;
+  /** Runs a program until it ends or is stopped. A program that is not there ends; no event comes before this returns. */
+  start(command: Command, events: ProgramEvents): { stop(signal: "SIGTERM" | "SIGINT"): void };
+}
+
+/** A socket for UDP packets to anywhere. */
+export interface UdpSocket {
+  /** `host`: an address or a name. A packet that cannot be sent is reported as `failed`. */
+  send(host: string, port: number, bytes: Buffer): void;
+  close(): void;
+}
+
+export interface UdpTransport {
+  open(events: { received(bytes: Buffer): void; failed(error: SystemError): void }): UdpSocket;
+}
+
+/** A TCP connection that only sends. */
+export interface SendStream {
+  send(bytes: Buffer): void;
+  close(): void;
+}
+
+export interface SendTransport {
+  /**
+   * `up` once the connection stands; `down` once, when it fails or ends, with or without `up` before, and not after
+   * `close`. No event comes before this returns.
+   */
+  connect(host: string, port: number, events: { up(): void; down(reason: string): void }): SendStream;
+}
+
+/** The time of day, in milliseconds since 1970. */
+export interface WallClock {
+  nowMs(): number;
+  /** Throws a `SystemError` when it may not. */
+  setMs(time: number): void;
 }
 
 /** The machine as a whole. Returns at once; the system ends the process in order (SIGTERM). */

@@ -5,9 +5,11 @@ import { toLines } from "../config/diff.ts";
 import type { Appliance } from "../service/appliance.ts";
 import type { Committed, Edit, Refusal } from "../service/edit.ts";
 import type { Loading } from "../service/loading.ts";
+import type { FirewallRule } from "../service/router-views.ts";
 import { windowsLines } from "../service/windows-client.ts";
 import type { CommandName } from "./grammar.ts";
 import { historyLines, interfaceLines, logLines, problemLines, sessionLines, wrap } from "./output.ts";
+import { firewallLines, leaseLines, natLines, routeLines, timeLines, wanLines } from "./router-output.ts";
 import { pcapngLines, traceLines } from "./trace-output.ts";
 
 /** What a login remembers between commands. */
@@ -26,7 +28,16 @@ export type CommandOutcome =
   | { readonly result: "ask"; readonly question: string; readonly run: () => readonly string[] }
   /** The lines that follow are a configuration, up to `end`. */
   | { readonly result: "load"; readonly loading: Loading }
+  /** The lines come later; keys wait until then. */
+  | { readonly result: "wait"; readonly lines: Promise<readonly string[]> }
+  /** Lines come one by one until it ends, or Ctrl-C ends it. */
+  | { readonly result: "stream"; readonly start: (stream: LineStream) => { stop(): void } }
   | { readonly result: "log-out" };
+
+export interface LineStream {
+  line(text: string): void;
+  end(): void;
+}
 
 export interface Call {
   readonly command: CommandName;
@@ -73,7 +84,20 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
       appliance.tracer.stop();
       return show(...traceLines(appliance.tracer.status).slice(0, 1));
     case "show-interfaces":
-      return show(...interfaceLines(appliance.interfaces()));
+      return show(...wanLines(appliance.router.wan()), ...interfaceLines(appliance.interfaces()));
+    case "show-routes":
+      return show(...routeLines(appliance.router.routes()));
+    case "show-dhcp-leases":
+      return show(...leaseLines(appliance.router.leases()));
+    case "show-nat":
+      return rules(appliance, natLines);
+    case "show-firewall":
+      return rules(appliance, firewallLines);
+    case "show-ntp":
+      return show(...timeLines(appliance.router.timeServers(), appliance.router.time()));
+    case "ping":
+    case "traceroute":
+      return probe(command, word, appliance);
     case "show-version":
       return show(`Culvert ${appliance.version}`);
     case "vpn-dial":
@@ -101,6 +125,33 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
     default:
       return { result: "log-out" };
   }
+}
+
+function rules(appliance: Appliance, linesOf: (rules: readonly FirewallRule[]) => readonly string[]): CommandOutcome {
+  const lines = appliance.router
+    .firewallRules()
+    .then((found) => (typeof found === "string" ? [`% ${found}`] : linesOf(found)));
+  return { result: "wait", lines };
+}
+
+/** A word that begins with a hyphen would be an option of the tool. */
+const HOST = /^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/;
+
+function probe(tool: "ping" | "traceroute", host: string, appliance: Appliance): CommandOutcome {
+  if (!HOST.test(host))
+    return { result: "refuse", at: 0, problem: `"${host}" is no host`, hint: "expected: an address or a name" };
+  return {
+    result: "stream",
+    start: ({ line, end }) =>
+      appliance.router.probe(tool, host, {
+        line,
+        ended: (how) => {
+          // Status 1 is an answer: nobody is there.
+          if (how !== undefined && how !== "status 1") line(`% ${tool} ended: ${how}`);
+          end();
+        },
+      }),
+  };
 }
 
 function history(back: number | undefined, appliance: Appliance): CommandOutcome {

@@ -19,6 +19,13 @@ export type CommandName =
   | "trace-stop"
   | "show-vpn-windows"
   | "show-interfaces"
+  | "show-routes"
+  | "show-dhcp-leases"
+  | "show-nat"
+  | "show-firewall"
+  | "show-ntp"
+  | "ping"
+  | "traceroute"
   | "show-version"
   | "vpn-dial"
   | "vpn-hangup"
@@ -51,8 +58,8 @@ interface NameArgument {
   readonly kind: "name";
   readonly word: string;
   readonly help: string;
-  /** Where the names to offer come from. */
-  readonly list: Path;
+  /** Where the names to offer come from; undefined: there are none to offer. */
+  readonly list: Path | undefined;
 }
 /** A place in the configuration: with a value, of something that is set, or of a part to show. */
 interface SettingArgument {
@@ -105,6 +112,11 @@ export const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
       argument: number("N", "one commit: how many back, 0 for the running one", 0, 20, true),
     },
     { name: "show-interfaces", words: ["show", "interfaces"], help: "interfaces with their addresses" },
+    { name: "show-routes", words: ["show", "routes"], help: "the ways to other networks" },
+    { name: "show-dhcp-leases", words: ["show", "dhcp", "leases"], help: "addresses lent to hosts on the LAN" },
+    { name: "show-nat", words: ["show", "nat"], help: "translated connections, by port mapping" },
+    { name: "show-firewall", words: ["show", "firewall"], help: "what was let in and what was not" },
+    { name: "show-ntp", words: ["show", "ntp"], help: "time of day and time servers" },
     { name: "show-version", words: ["show", "version"], help: "firmware version" },
     {
       name: "vpn-dial",
@@ -131,6 +143,18 @@ export const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
       name: "show-trace-pcapng",
       words: ["show", "trace", "pcapng"],
       help: "the same as a file for Wireshark, in base64",
+    },
+    {
+      name: "ping",
+      words: ["ping"],
+      help: "send five pings; Ctrl-C ends it",
+      argument: { kind: "name", word: "HOST", help: "an address or a name", list: undefined },
+    },
+    {
+      name: "traceroute",
+      words: ["traceroute"],
+      help: "the routers on the way to a host; Ctrl-C ends it",
+      argument: { kind: "name", word: "HOST", help: "an address or a name", list: undefined },
     },
     {
       name: "terminal-length",
@@ -187,6 +211,7 @@ export const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
 
 const GROUPS: Readonly<Record<string, string>> = {
   show: "look at something",
+  dhcp: "the DHCP server",
   vpn: "PPTP sessions",
   trace: "record control and GRE packets",
   configuration: "what is set, as commands",
@@ -368,7 +393,8 @@ function argumentCandidates({ argument }: Command, words: readonly Token[], conf
   if (argument === undefined || words.length > 0) return words.length > (argument === undefined ? 0 : 1) ? [] : [ENTER];
   if (argument.kind === "name") {
     const { word, help, list } = argument;
-    const names = entriesOf(config, list).map((name) => ({ word: name, help, placeholder: false }));
+    const known = list === undefined ? [] : entriesOf(config, list);
+    const names = known.map((name) => ({ word: name, help, placeholder: false }));
     return [...names, { word, help, placeholder: true }];
   }
   const { word, help, low, high, optional } = argument;

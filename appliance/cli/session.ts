@@ -11,7 +11,7 @@ import { Pager } from "./pager.ts";
 const ADMINISTRATOR = "admin";
 const DEFAULT_LENGTH = 24;
 /** Behind the login. */
-const INSIDE: ReadonlySet<string> = new Set(["shell", "asked", "load"]);
+const INSIDE: ReadonlySet<string> = new Set(["shell", "asked", "load", "stream"]);
 /** Keys that wait while a password is being checked; more are noise on the line. */
 const LONGEST_QUEUE = 1000;
 const BELL = "\x07";
@@ -33,7 +33,9 @@ type State =
   /** A question that `yes` answers. */
   | { readonly at: "asked"; readonly run: () => readonly string[] }
   /** Lines of a configuration come. */
-  | { readonly at: "load"; readonly loading: Loading };
+  | { readonly at: "load"; readonly loading: Loading }
+  /** A program speaks until it ends. */
+  | { readonly at: "stream"; readonly stop: () => void };
 
 export class ConsoleSession {
   readonly #appliance: Appliance;
@@ -69,12 +71,17 @@ export class ConsoleSession {
   hangUp(): void {
     if (!INSIDE.has(this.#state.at)) return;
     this.#appliance.log("warning", "console", "the line was cut: logged out");
+    if (this.#state.at === "stream") this.#state.stop();
     this.#write(this.#pager.show([], 0));
     this.#write("\n");
     this.#logOut();
   }
 
   #press(key: Key): void {
+    if (this.#state.at === "stream") {
+      if (key.key === "interrupt") this.#state.stop();
+      return;
+    }
     if (this.#pager.waiting) {
       this.#write(this.#pager.press(key, this.#shell.length));
       if (!this.#pager.waiting) this.#prompt();
@@ -136,6 +143,7 @@ export class ConsoleSession {
         this.#load(state.loading, line);
         break;
       case "checking":
+      case "stream":
         break;
     }
   }
@@ -232,10 +240,30 @@ export class ConsoleSession {
       case "load":
         this.#askForLine(outcome.loading);
         break;
+      case "wait":
+        this.#await(outcome.lines, "the answer did not come", (lines) => this.#enterShell(lines));
+        break;
+      case "stream":
+        this.#stream(outcome.start);
+        break;
       case "log-out":
         this.#logOut();
         break;
     }
+  }
+
+  /** Lines go out as they come, without pages; what a line that was cut still says is not heard. */
+  #stream(start: Extract<CommandOutcome, { result: "stream" }>["start"]): void {
+    const state: State = { at: "stream", stop: () => running.stop() };
+    this.#state = state;
+    const running = start({
+      line: (text) => {
+        if (this.#state === state) this.#write(`${text.replace(/\p{Cc}/gu, "?")}\n`);
+      },
+      end: () => {
+        if (this.#state === state) this.#enterShell();
+      },
+    });
   }
 
   #askForLine(loading: Loading): void {

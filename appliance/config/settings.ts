@@ -19,6 +19,8 @@ export interface InterfaceSettings {
 export interface NetworkSettings {
   readonly wan: InterfaceSettings & { readonly gateway: Ipv4 | undefined };
   readonly lan: InterfaceSettings;
+  /** Whether packets pass from one interface to another. */
+  readonly forwarding: boolean;
   /** Hosts on the LAN reach tunnel addresses that lie in their own network. */
   readonly lanProxyArp: boolean;
 }
@@ -37,6 +39,7 @@ export function networkSettings(config: Config): NetworkSettings {
   return {
     wan: { ...interfaceSettings(config, "wan"), gateway: ipv4(config, "interfaces wan gateway") },
     lan: interfaceSettings(config, "lan"),
+    forwarding: true,
     lanProxyArp: flag(config, "vpn server enabled"),
   };
 }

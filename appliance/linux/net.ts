@@ -1,8 +1,9 @@
 /** Interfaces, addresses and routes of the kernel, by rtnetlink and /proc/sys. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Addon } from "../native/addon.ts";
 import { type Net, type NetInterface, SystemError } from "../ports.ts";
 import { formatIpv4, type Ipv4 } from "../wire/ipv4.ts";
+import { parseRouteTable } from "./route-table.ts";
 import { RouteNetlink } from "./rtnetlink.ts";
 import { systemCall } from "./system-call.ts";
 import { KernelTun } from "./tun.ts";
@@ -61,6 +62,8 @@ export function kernelNet(addon: Addon): Net {
       const operation = `remove the route to ${formatIpv4(destination.address)}/${destination.length}`;
       unless("ESRCH", () => netlink.deleteRoute(operation, destination));
     },
+
+    routes: () => parseRouteTable(systemCall(() => readFileSync("/proc/net/route", "latin1"), "read the routes")),
 
     nextHopTo(address) {
       try {

@@ -116,6 +116,7 @@ static const struct {
     {"netlinkOpen", netlink_open},
     {"netlinkSend", netlink_send},
     {"netlinkReceive", netlink_receive},
+    {"clockSet", clock_set},
     {"watch", watch_start},
     {"close", descriptor_close},
 };

@@ -72,6 +72,7 @@ void watch_stop(struct descriptor *descriptor);
 /* NULL, or why the running libuv is not the one poll.c was written for. */
 const char *watch_refusal(void);
 
+napi_value clock_set(napi_env env, napi_callback_info info);
 napi_value tun_open(napi_env env, napi_callback_info info);
 napi_value tap_open(napi_env env, napi_callback_info info);
 napi_value tun_read(napi_env env, napi_callback_info info);

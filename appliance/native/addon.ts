@@ -53,6 +53,9 @@ export interface Addon {
   /** One datagram to the start of `arena`; returns its length. EAGAIN when none waits, EMSGSIZE when it does not fit. */
   netlinkReceive(netlink: NetlinkHandle, arena: Buffer): number;
 
+  /** Sets the time of day: seconds and nanoseconds since 1970. */
+  clockSet(seconds: number, nanoseconds: number): void;
+
   /** Calls `onReadable` from the event loop as long as something waits to be read. Once per handle; `close` ends it. */
   watch(handle: TunHandle | GreHandle | NetlinkHandle, onReadable: () => void): void;
   /** A second close does nothing. */

@@ -1,7 +1,8 @@
 /** What the device can be asked to do: the only API of the front ends. */
 import type { Config } from "../config/config.ts";
 import { changedWithin } from "../config/diff.ts";
-import { networkSettings, systemName, text, type VpnSettings, vpnSettings } from "../config/settings.ts";
+import { systemName, text, type VpnSettings, vpnSettings } from "../config/settings.ts";
+import { ROUTER_BRANCHES, routerSettings } from "../config/settings-router.ts";
 import type { ConfigStore } from "../config/store.ts";
 import { validate } from "../config/validate.ts";
 import { type Clock, type LogLevel, type Millis, type Net, type Power, SystemError, type Timers } from "../ports.ts";
@@ -11,7 +12,8 @@ import type { Administrator } from "./administrator.ts";
 import { Configuration, type HistoryEntry } from "./configuration.ts";
 import { Edit } from "./edit.ts";
 import type { Journal, JournalLine } from "./journal.ts";
-import type { Network } from "./network.ts";
+import type { Router } from "./router.ts";
+import { RouterViews } from "./router-views.ts";
 import type { Tracer } from "./trace.ts";
 import { VERSION } from "./version.ts";
 import type { ClientStatus } from "./vpn.ts";
@@ -64,7 +66,7 @@ export interface InterfaceView {
 export interface ApplianceParts {
   readonly store: ConfigStore;
   readonly administrator: Administrator;
-  readonly network: Network;
+  readonly router: Router;
   readonly vpn: Vpn;
   readonly net: Net;
   readonly tracer: Tracer;
@@ -75,17 +77,18 @@ export interface ApplianceParts {
   readonly wallClock: () => Date;
 }
 
-const NETWORK_BRANCHES = ["interfaces", "vpn server enabled"];
 const NO_TRAFFIC: TrafficCounters = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, dropped: {} };
-/** The LAN address is the server's when it has none of its own. */
-const VPN_BRANCHES = ["vpn", "interfaces lan address"];
+/** The LAN address is the server's when it has none of its own; static routes may lead into tunnels. */
+const VPN_BRANCHES = ["vpn", "interfaces lan address", "routes"];
 
 export class Appliance {
   readonly #parts: ApplianceParts;
   readonly #configuration: Configuration;
+  readonly #views: RouterViews;
 
   constructor(parts: ApplianceParts) {
     this.#parts = parts;
+    this.#views = new RouterViews(parts.router);
     const { store, timers, journal, wallClock } = parts;
     const apply = (before: Config, after: Config) => this.#apply(before, after);
     this.#configuration = new Configuration({ store, timers, wallClock, apply, log: journal });
@@ -99,7 +102,7 @@ export class Appliance {
     const problems = validate(config);
     for (const { path, problem } of problems) journal.write("error", "config", `${path}: ${problem}`);
     journal.write("info", "system", `Culvert ${VERSION} started`);
-    this.#applyNetwork(config);
+    this.#applyRouter(config);
     if (problems.length === 0) this.#applyVpn(config);
     else journal.write("error", "vpn", "the VPN stays off: the configuration has problems");
   }
@@ -171,6 +174,10 @@ export class Appliance {
     }));
   }
 
+  get router(): RouterViews {
+    return this.#views;
+  }
+
   lastLog(count: number): readonly JournalLine[] {
     return this.#parts.journal.last(count);
   }
@@ -194,9 +201,10 @@ export class Appliance {
     this.#parts.power.powerOff();
   }
 
-  /** Ends all sessions in order. The network stays as it is. */
-  close(): Promise<void> {
-    return this.#parts.vpn.close();
+  /** Ends all sessions in order, and what the router has running. Addresses and rules that were set here stay. */
+  async close(): Promise<void> {
+    await this.#parts.vpn.close();
+    this.#parts.router.close();
   }
 
   #clientView(client: ClientStatus, session: SessionView | undefined): SessionView {
@@ -223,13 +231,13 @@ export class Appliance {
   }
 
   #apply(before: Config, after: Config): readonly string[] {
-    const network = changedWithin(before, after, NETWORK_BRANCHES) ? this.#applyNetwork(after) : [];
+    const router = changedWithin(before, after, ROUTER_BRANCHES) ? this.#applyRouter(after) : [];
     const vpn = changedWithin(before, after, VPN_BRANCHES) ? this.#applyVpn(after) : [];
-    return [...network, ...vpn];
+    return [...router, ...vpn];
   }
 
-  #applyNetwork(config: Config): readonly string[] {
-    return this.#parts.network.apply(networkSettings(config));
+  #applyRouter(config: Config): readonly string[] {
+    return this.#parts.router.apply(routerSettings(config));
   }
   #applyVpn(config: Config): readonly string[] {
     try {

@@ -14,6 +14,7 @@ export interface JournalLine {
 export class Journal implements Log {
   readonly #wallClock: () => Date;
   readonly #ring: JournalLine[] = [];
+  readonly #followers: ((line: JournalLine) => void)[] = [];
   #next = 0;
 
   constructor(wallClock: () => Date) {
@@ -24,8 +25,15 @@ export class Journal implements Log {
     // Peers choose some of this text: it must not move the cursor of who reads it, nor make lines of its own.
     const plain = text.replace(/\p{Cc}/gu, "?");
     const cut = plain.length > LONGEST_TEXT ? `${plain.slice(0, LONGEST_TEXT)}...` : plain;
-    this.#ring[this.#next] = { time: this.#wallClock(), level, area, text: cut };
+    const line = { time: this.#wallClock(), level, area, text: cut };
+    this.#ring[this.#next] = line;
     this.#next = (this.#next + 1) % CAPACITY;
+    for (const follower of this.#followers) follower(line);
+  }
+
+  /** Each line from now on. A follower that writes is handed its own lines too. */
+  follow(follower: (line: JournalLine) => void): void {
+    this.#followers.push(follower);
   }
 
   /** The newest `count` lines, oldest first. */

@@ -9,10 +9,23 @@ export class Network {
   readonly #log: Log;
   #applied: readonly InterfaceSettings[] = [];
   #proxyArp: string | undefined;
+  #forwarding: boolean | undefined;
 
   constructor(net: Net, log: Log) {
     this.#net = net;
     this.#log = log;
+  }
+
+  /** Switches an interface on that has no address of ours, for whoever asks the provider for one. */
+  switchOn(device: string): void {
+    const present = this.#net.interfaces().find((each) => each.name === device);
+    if (present?.up === true) return;
+    try {
+      this.#net.setUp(device, true);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.#log.write("error", "network", error.message);
+    }
   }
 
   /** Returns what the kernel refused, one sentence each; the rest is in force. */
@@ -39,7 +52,10 @@ export class Network {
     attempt("interfaces wan gateway", () => {
       if (this.#net.defaultGateway() !== settings.wan.gateway) this.#net.setDefaultGateway(settings.wan.gateway);
     });
-    attempt("routing", () => this.#net.setForwarding(true));
+    attempt("routing", () => {
+      if (settings.forwarding !== this.#forwarding) this.#net.setForwarding(settings.forwarding);
+      this.#forwarding = settings.forwarding;
+    });
     attempt("interfaces lan", () => this.#answerForTunnels(settings.lanProxyArp ? settings.lan.device : undefined));
     this.#applied = wanted;
     return refused;

@@ -1,6 +1,6 @@
 /** NTP version 4 packets of a client (RFC 5905 §7.3), as far as SNTP uses them (RFC 4330). */
 
-export const NTP_BYTES = 48;
+const NTP_BYTES = 48;
 /** 1900 to 1970 (RFC 5905 §6, figure 4). */
 const EPOCH_SECONDS = 2_208_988_800;
 /** Era 1 begins in 2036: seconds with the highest bit clear belong to it (RFC 4330 §3). */
@@ -25,24 +25,29 @@ export interface NtpReply {
 
 export type ParsedNtp =
   | { readonly ok: true; readonly reply: NtpReply }
-  /** A sentence, for the log. */
-  | { readonly ok: false; readonly problem: string };
+  /** `problem`: a sentence, for the log. `unwelcome`: the server must not be asked again (RFC 4330 §8). */
+  | { readonly ok: false; readonly problem: string; readonly unwelcome: boolean };
 
 /** Total. Takes a server's answer to the request with this cookie. */
 export function parseNtpReply(bytes: Buffer, cookie: Buffer): ParsedNtp {
-  if (bytes.length < NTP_BYTES) return { ok: false, problem: `${bytes.length} bytes are no NTP packet` };
-  if (!bytes.subarray(24, 32).equals(cookie)) return { ok: false, problem: "an answer to somebody else's question" };
+  if (bytes.length < NTP_BYTES) return refused(`${bytes.length} bytes are no NTP packet`);
+  if (!bytes.subarray(24, 32).equals(cookie)) return refused("an answer to somebody else's question");
   const [first = 0, stratum = 0] = bytes;
-  if ((first & 7) !== SERVER) return { ok: false, problem: "not a server's packet" };
+  if ((first & 7) !== SERVER) return refused("not a server's packet");
   // Kiss-o'-Death: stratum 0 with four letters in place of the reference (RFC 5905 §7.4).
   if (stratum === 0) {
     const code = bytes.toString("latin1", 12, 16).replace(/[^A-Z0-9]/g, "");
-    return { ok: false, problem: `the server does not want to be asked (${code === "" ? "no reason given" : code})` };
+    const problem = `the server does not want to be asked (${code === "" ? "no reason given" : code})`;
+    return { ok: false, problem, unwelcome: true };
   }
-  if (stratum > 15 || first >> 6 === 3) return { ok: false, problem: "the server does not know the time itself" };
+  if (stratum > 15 || first >> 6 === 3) return refused("the server does not know the time itself");
   const [receivedAt, sentAt] = [timestamp(bytes, 32), timestamp(bytes, 40)];
-  if (receivedAt === undefined || sentAt === undefined) return { ok: false, problem: "an answer without the time" };
+  if (receivedAt === undefined || sentAt === undefined) return refused("an answer without the time");
   return { ok: true, reply: { stratum, receivedAt, sentAt } };
+}
+
+function refused(problem: string): ParsedNtp {
+  return { ok: false, problem, unwelcome: false };
 }
 
 function timestamp(bytes: Buffer, at: number): number | undefined {

@@ -88,9 +88,9 @@ for (const [mode, line, column, problem, hint] of BAD) {
 
 /** [mode, line up to the cursor, the words to offer; those in angle brackets only explain]. */
 const OFFERS: readonly (readonly [Mode, string, string])[] = [
-  ["operational", "", "configure show vpn trace terminal reboot poweroff factory-reset exit"],
+  ["operational", "", "configure show vpn trace ping traceroute terminal reboot poweroff factory-reset exit"],
   ["operational", "sh", "show"],
-  ["operational", "show ", "vpn log configuration history interfaces version trace"],
+  ["operational", "show ", "vpn log configuration history interfaces routes dhcp nat firewall ntp version trace"],
   ["operational", "show v", "vpn version"],
   ["operational", "show vpn ", "windows <<enter>>"],
   ["operational", "show vpn windows ", "DOMAIN\\bob alice <USER>"],

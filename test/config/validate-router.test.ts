@@ -169,7 +169,7 @@ test("PPPoE needs user and password, and no address", () => {
   );
 });
 
-test("names that cannot be are refused when they are typed", () => {
+test("RFC 1123 §2.1 names that cannot be are refused when they are typed", () => {
   for (const line of [
     "syslog server -host",
     "ntp servers 0.pool.ntp.org a..b",

@@ -102,7 +102,7 @@ test("a lease is read with all that matters; what makes no sense is no lease", (
   fc.assert(fc.property(fc.string(), (any) => ["bound", "deconfig", "other"].includes(parseDhcpReport(any).event)));
 });
 
-test("pppd's options: quoted words, sizes, and no default route of its own", () => {
+test("RFC 2516 §7 pppd's options: the MTU less the headers, quoted words, sizes, and no default route of its own", () => {
   const { wan } = routerSettings(
     configOf("interfaces wan mode pppoe", "interfaces wan pppoe user a@b", "interfaces wan pppoe mtu 1480"),
   );

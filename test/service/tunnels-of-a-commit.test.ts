@@ -6,11 +6,11 @@ import { Millis } from "../../appliance/ports.ts";
 import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type SessionView } from "../../appliance/service/appliance.ts";
 import { Journal } from "../../appliance/service/journal.ts";
-import { Network } from "../../appliance/service/network.ts";
 import { Ipv4, parseIpv4 } from "../../appliance/wire/ipv4.ts";
 import { Host, World } from "../netsim/world.ts";
 import { FakeDisk } from "../support/fake-disk.ts";
 import { FakeNet } from "../support/fake-net.ts";
+import { RouterBench } from "../support/router-bench.ts";
 
 /** A device with this WAN address on the network of `world`. */
 class Device {
@@ -24,17 +24,19 @@ class Device {
     const disk = new FakeDisk();
     const journal = new Journal(wallClock);
     const net = new FakeNet("eth0", "eth1");
+    const timers = { after: () => assert.fail("nothing here is on trial") };
+    const wall = { nowMs: () => world.now, setMs: () => assert.fail("nobody asked for the time") };
     this.appliance = new Appliance({
       store: new ConfigStore(disk),
       administrator: new Administrator(disk, clock, world.random),
-      network: new Network(net, journal),
+      router: new RouterBench({ net, clock, timers, wallClock: wall, journal }).router,
       vpn: this.host.vpn,
       net,
       tracer: this.host.tracer,
       journal,
       power: { reboot: () => assert.fail("rebooted"), powerOff: () => assert.fail("switched off") },
       clock,
-      timers: { after: () => assert.fail("nothing here is on trial") },
+      timers,
       wallClock,
     });
     this.appliance.start();

@@ -6,13 +6,13 @@ import type { Power, SystemError } from "../../appliance/ports.ts";
 import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type Vpn } from "../../appliance/service/appliance.ts";
 import { Journal } from "../../appliance/service/journal.ts";
-import { Network } from "../../appliance/service/network.ts";
 import { Tracer } from "../../appliance/service/trace.ts";
 import type { ClientStatus } from "../../appliance/service/vpn.ts";
 import type { SessionStatus } from "../../appliance/tunnel/status.ts";
 import { FakeDisk } from "./fake-disk.ts";
 import { FakeNet } from "./fake-net.ts";
 import { ManualClock } from "./manual-clock.ts";
+import { RouterBench } from "./router-bench.ts";
 
 export class RecordingVpn implements Vpn {
   readonly applied: VpnSettings[] = [];
@@ -53,16 +53,27 @@ export class BenchDevice {
   readonly net = new FakeNet("eth0", "eth1");
   readonly clock = new ManualClock();
   readonly vpn = new RecordingVpn();
+  readonly bench: RouterBench;
+  /** How far the time of day is ahead of the clock that tests move. */
+  timeOfDayMs = Date.UTC(2026, 10, 22, 10);
   readonly powered: string[] = [];
   readonly tracer: Tracer;
   readonly appliance: Appliance;
 
-  /** Boots from this disk. */
-  constructor(disk: FakeDisk = new FakeDisk()) {
+  /** Boots from this disk; `before` prepares the fakes. */
+  constructor(disk: FakeDisk = new FakeDisk(), before: (bench: RouterBench) => void = () => {}) {
     this.disk = disk;
-    const wallClock = (): Date => new Date(Date.UTC(2026, 10, 22, 10) + this.clock.now());
+    const wallClock = (): Date => new Date(this.timeOfDayMs + this.clock.now());
     const journal = new Journal(wallClock);
     this.tracer = new Tracer(wallClock);
+    const wall = {
+      nowMs: () => wallClock().getTime(),
+      setMs: (time: number) => {
+        this.timeOfDayMs = time - this.clock.now();
+      },
+    };
+    this.bench = new RouterBench({ net: this.net, clock: this.clock, timers: this.clock, wallClock: wall, journal });
+    before(this.bench);
     const power: Power = {
       reboot: () => this.powered.push("reboot"),
       powerOff: () => this.powered.push("off"),
@@ -70,7 +81,7 @@ export class BenchDevice {
     this.appliance = new Appliance({
       store: new ConfigStore(disk),
       administrator: new Administrator(disk, this.clock, { bytes: (length) => Buffer.alloc(length, 7) }),
-      network: new Network(this.net, journal),
+      router: this.bench.router,
       vpn: this.vpn,
       net: this.net,
       tracer: this.tracer,

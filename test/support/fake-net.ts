@@ -4,10 +4,11 @@ import {
   type Net,
   type NetInterface,
   type NextHop,
+  type Route,
   SystemError,
   type Tun,
 } from "../../appliance/ports.ts";
-import { formatIpv4, type Ipv4 } from "../../appliance/wire/ipv4.ts";
+import { formatIpv4, Ipv4, parseIpv4 } from "../../appliance/wire/ipv4.ts";
 
 const HEADROOM_BYTES = 64;
 
@@ -59,7 +60,10 @@ export class FakeNet implements Net {
     const operation = gateway ? `set the default route to ${formatIpv4(gateway)}` : "remove the default route";
     const reachable = (address: Ipv4): boolean =>
       this.interfaces().some((each) => each.up && each.addresses.some((prefix) => contains(prefix, address)));
-    if (gateway !== undefined && !reachable(gateway)) throw new SystemError(operation, "ENETUNREACH");
+    const byPeer = this.#routes.some(
+      ({ destination, by }) => destination.address === gateway && by.gateway === undefined,
+    );
+    if (gateway !== undefined && !reachable(gateway) && !byPeer) throw new SystemError(operation, "ENETUNREACH");
     this.#gateway = gateway;
     this.changes.push(operation);
   }
@@ -71,7 +75,9 @@ export class FakeNet implements Net {
     const operation = `route ${shown} by ${by.gateway === undefined ? "" : `${formatIpv4(by.gateway)} on `}${by.interfaceName}`;
     if (!this.#find(operation, by.interfaceName).up) throw new SystemError(operation, "ENETDOWN");
     this.removeRoute(destination);
-    this.#routes.push({ destination, by });
+    const base = 2 ** (32 - destination.length);
+    const address = Ipv4(Math.floor(destination.address / base) * base);
+    this.#routes.push({ destination: { address, length: destination.length }, by });
     this.changes.push(operation);
   }
   removeRoute(destination: Ipv4Prefix): void {
@@ -81,6 +87,20 @@ export class FakeNet implements Net {
     this.#routes = this.#routes.filter((each) => !covers(each));
     if (this.#routes.length < before)
       this.changes.push(`remove the route to ${formatIpv4(destination.address)}/${destination.length}`);
+  }
+  routes(): readonly Route[] {
+    const connected = [...this.#interfaces.values()].flatMap(({ name, up, addresses }) =>
+      (up ? addresses : [])
+        .filter(({ length }) => length < 32)
+        .map(({ address, length }) => ({
+          destination: { address: Ipv4(Math.floor(address / 2 ** (32 - length)) * 2 ** (32 - length)), length },
+          by: { interfaceName: name, gateway: undefined },
+        })),
+    );
+    const gateway = this.#gateway;
+    const towards = gateway === undefined ? undefined : this.nextHopTo(gateway);
+    const byDefault = { destination: { address: Ipv4(0), length: 0 }, by: { interfaceName: "", ...towards, gateway } };
+    return [...(gateway === undefined ? [] : [byDefault]), ...this.#routes, ...connected];
   }
   nextHopTo(address: Ipv4): NextHop | undefined {
     const connected = [...this.#interfaces.values()]
@@ -120,6 +140,14 @@ export class FakeNet implements Net {
     });
     this.#tuns.set(name, tun);
     return tun;
+  }
+
+  /** A program makes a point-to-point interface, as pppd does. */
+  addPointToPoint(name: string, local: string, remote: string): void {
+    const addresses = [{ address: parseIpv4(local) ?? Ipv4(0), length: 32 }];
+    this.#interfaces.set(name, { name, up: true, carrier: true, mtu: 1492, mac: undefined, addresses });
+    const destination = { address: parseIpv4(remote) ?? Ipv4(0), length: 32 };
+    this.#routes.push({ destination, by: { interfaceName: name, gateway: undefined } });
   }
 
   /** The tunnel of this name, seen from the kernel. */

@@ -1,6 +1,7 @@
 /** What every Net must do: the fake and the kernel alike. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { type Net, type NetInterface, SystemError } from "../../appliance/ports.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../appliance/wire/ipv4.ts";
 import { Inbox } from "./inbox.ts";
@@ -61,6 +62,21 @@ export function netContract(name: string, make: () => NetBench): void {
     assert.deepEqual(net.nextHopTo(address("192.0.2.77")), other);
     net.addRoute(prefix("192.0.2.77", 32), byDefault);
     assert.deepEqual(net.nextHopTo(address("192.0.2.77")), byDefault);
+    for (const [text, length, gateway] of [
+      ["0.0.0.0", 0, "198.51.100.1"],
+      ["192.0.2.0", 24, "198.51.100.3"],
+      ["192.0.2.77", 32, "198.51.100.1"],
+      ["198.51.100.0", 24, undefined],
+    ] as const)
+      assert.deepEqual(
+        net.routes().filter(({ destination }) => isDeepStrictEqual(destination, prefix(text, length))),
+        [
+          {
+            destination: prefix(text, length),
+            by: { interfaceName: "eth0", gateway: gateway === undefined ? undefined : address(gateway) },
+          },
+        ],
+      );
     net.removeRoute(prefix("192.0.2.77", 32));
     net.removeRoute(prefix("192.0.2.77", 32));
     net.removeRoute(prefix("192.0.2.0", 24));

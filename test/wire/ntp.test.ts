@@ -19,12 +19,12 @@ function reply(change: (packet: Buffer) => void = () => {}): Buffer {
   return packet;
 }
 
-test("RFC 4330 §5: a request is version 4, mode 3, with our cookie as its time", () => {
+test("RFC 4330 §5, RFC 5905 §7.3: a request is version 4, mode 3, with our cookie as its time", () => {
   const packet = emitNtpRequest(COOKIE);
   assert.equal(packet.toString("hex"), `23${"00".repeat(39)}0102030405060708`);
 });
 
-test("the time of the reply, with its fraction", () => {
+test("RFC 5905 §6: the time of the reply, with its fraction", () => {
   const parsed = parseNtpReply(reply(), COOKIE);
   assert.ok(parsed.ok);
   assert.equal(new Date(parsed.reply.sentAt).toISOString(), "2026-11-25T12:00:00.500Z");

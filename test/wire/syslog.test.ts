@@ -12,7 +12,7 @@ const MESSAGE = {
   text: "alice: wrong password",
 } as const;
 
-test("RFC 5424 §6: priority, version, time, host, application, message id, no data, text after a BOM", () => {
+test("RFC 5424 §6 and §6.2.1: priority, version, time, host, application, message id, no data, text after a BOM", () => {
   assert.equal(
     emitSyslog(MESSAGE).toString(),
     "<132>1 2026-11-25T14:00:00.123Z office culvert - pptp - \ufeffalice: wrong password",

@@ -1,0 +1,45 @@
+/** Programs of the system by node:child_process: lines of their output, and how they ended. */
+import { spawn, spawnSync } from "node:child_process";
+import { createInterface } from "node:readline";
+import { type Programs, SystemError } from "../ports.ts";
+import { toSystemError } from "./system-call.ts";
+
+/** For programs that run to their end while everything else waits. */
+const LONGEST_RUN_MS = 20_000;
+const LONGEST_OUTPUT_BYTES = 1024 * 1024;
+
+export const systemPrograms: Programs = {
+  run({ program, arguments: words }, input = "") {
+    const done = spawnSync(program, words, {
+      input,
+      encoding: "utf8",
+      timeout: LONGEST_RUN_MS,
+      maxBuffer: LONGEST_OUTPUT_BYTES,
+    });
+    if (done.error !== undefined) throw toSystemError(done.error, program) ?? done.error;
+    if (done.status === 0) return done.stdout;
+    const [said = ""] = `${done.stderr}${done.stdout}`.trim().split("\n");
+    throw new SystemError(program, `${ending(done.status, done.signal)}${said === "" ? "" : `, ${said}`}`);
+  },
+
+  start({ program, arguments: words }, events) {
+    const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"] });
+    let failure: string | undefined;
+    for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", events.line);
+    child.on("error", (error) => {
+      const known = toSystemError(error, program)?.errno ?? error.message;
+      // Without a process there is no `close`.
+      if (child.pid === undefined) events.ended(known);
+      else failure = known;
+    });
+    if (child.pid !== undefined)
+      child.on("close", (status, signal) =>
+        events.ended(status === 0 ? undefined : (failure ?? ending(status, signal))),
+      );
+    return { stop: (signal) => void child.kill(signal) };
+  },
+};
+
+function ending(status: number | null, signal: NodeJS.Signals | null): string {
+  return status === null ? `signal ${signal}` : `status ${status}`;
+}
