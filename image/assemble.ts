@@ -64,7 +64,8 @@ export function assembleRoot({ board, prepared, kernel, app, own, release }: Roo
   tree.link("/var/run", "../run");
   tree.link("/var/tmp", "../tmp");
   tree.link("/etc/mtab", "../proc/self/mounts");
-  tree.link("/etc/resolv.conf", "../run/resolv.conf");
+  tree.link("/etc/resolv.conf", "../run/culvert/resolv.conf");
+  tree.link("/etc/ppp", "../run/ppp");
   tree.addAll(elfClosure(files, board.executables, board.machine).map(withoutSpareIcuData));
   tree.addAll(board.files.map((path) => files.entry(path)));
   // Node reads this file at start and complains when it is missing. The app trusts no public authority.
@@ -72,9 +73,13 @@ export function assembleRoot({ board, prepared, kernel, app, own, release }: Roo
   addBusybox(tree, files);
   tree.link("/usr/sbin/init", "../bin/busybox");
   tree.link("/usr/sbin/reboot", "../bin/busybox");
+  tree.link("/usr/sbin/modprobe", "../bin/busybox"); // where the kernel looks when it needs a module
   const booted = moduleClosure(kernel.index, board.bootModules);
   const modules = moduleClosure(kernel.index, [...board.bootModules, ...board.systemModules]);
-  kernel.addModules(tree, modules);
+  kernel.addModules(
+    tree,
+    moduleClosure(kernel.index, [...board.bootModules, ...board.systemModules, ...board.spareModules]),
+  );
   tree.file("/etc/modules.load", kernel.loadList(modules.filter((module) => !booted.includes(module))));
   tree.addAll(own.root);
   tree.file("/etc/os-release", release);

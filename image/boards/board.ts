@@ -36,6 +36,8 @@ export interface Board {
   readonly bootModules: readonly string[];
   /** Modules that the system loads after that. */
   readonly systemModules: readonly string[];
+  /** Modules that lie ready for modprobe: the kernel or a program asks for them when they are needed. */
+  readonly spareModules: readonly string[];
   readonly compression: RootCompression;
   /** The kernel's command line. */
   readonly commandLine: string;
