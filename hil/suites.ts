@@ -7,6 +7,7 @@ import { impairedSuite } from "./scenarios/impaired.ts";
 import { interopClientSuite } from "./scenarios/interop-client.ts";
 import { interopServerSuite } from "./scenarios/interop-server.ts";
 import { poptopSuite } from "./scenarios/poptop.ts";
+import { routerSuite } from "./scenarios/router.ts";
 
 export const SUITES: readonly Suite[] = [
   smokeSuite,
@@ -16,4 +17,5 @@ export const SUITES: readonly Suite[] = [
   interopClientSuite,
   impairedSuite,
   behindNatSuite,
+  routerSuite,
 ];

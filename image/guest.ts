@@ -65,7 +65,7 @@ export interface BuiltGuest {
 }
 
 /** Raise it when the same inputs would give another guest. */
-const FORMAT = "guest-3";
+const FORMAT = "guest-4";
 
 /** Each change of a spec makes another folder; older ones may still be booting in another run. */
 const KEPT_VERSIONS = 8;

@@ -105,7 +105,17 @@ export function moduleClosure(index: ModuleIndex, wanted: readonly string[]): Ke
 
 /** The texts of modules.dep, modules.alias and modules.softdep for busybox' modprobe. */
 export function modprobeTables(modules: readonly KernelModule[]): { dep: string; alias: string; softdep: string } {
-  const pathOf = new Map(modules.map((module) => [module.name, module.path]));
+  const byName = new Map(modules.map((module) => [module.name, module]));
+  // Everything below a module, those that must be loaded first at the end: modprobe follows no second line.
+  const below = (module: KernelModule, found: Set<KernelModule> = new Set()): Set<KernelModule> => {
+    for (const name of module.depends) {
+      const dependency = byName.get(name);
+      if (dependency === undefined || found.has(dependency)) continue;
+      below(dependency, found);
+      found.add(dependency);
+    }
+    return found;
+  };
   const lines = (each: (module: KernelModule) => string[]): string =>
     modules
       .flatMap(each)
@@ -113,7 +123,7 @@ export function modprobeTables(modules: readonly KernelModule[]): { dep: string;
       .join("");
   return {
     dep: lines((module) => {
-      const needed = module.depends.flatMap((name) => pathOf.get(name) ?? []);
+      const needed = [...below(module)].reverse().map(({ path }) => path);
       return [[`${module.path}:`, ...needed].join(" ")];
     }),
     alias: lines((module) => module.aliases.map((alias) => `alias ${alias} ${module.name}`)),

@@ -12,6 +12,8 @@ const TUNNELS = `"pptp*"`;
 const NAT_TUNNELS = `"pptp-nat*"`;
 /** SSH and the web page. */
 const MANAGEMENT_PORTS = "{ 22, 443 }";
+/** By number: names of protocols are in a file that the image does not have. */
+const GRE = 47;
 /** IP and TCP header (RFC 879). */
 const HEADERS_BYTES = 40;
 
@@ -50,10 +52,10 @@ function input(settings: FirewallSettings): string {
     ...(pingFromWan ? [accept(fromWan, "icmp type echo-request", "ping from the WAN")] : []),
     ...(management === "anywhere" ? [accept(fromWan, `tcp dport ${MANAGEMENT_PORTS}`, "management from the WAN")] : []),
     ...(vpnServer
-      ? [accept(fromWan, "tcp dport 1723", "PPTP calls"), accept(fromWan, "meta l4proto gre", "PPTP packets")]
+      ? [accept(fromWan, "tcp dport 1723", "PPTP calls"), accept(fromWan, `meta l4proto ${GRE}`, "PPTP packets")]
       : []),
     ...(!vpnServer && vpnServers.length > 0
-      ? [accept(fromWan, `ip saddr ${set(vpnServers.map(formatIpv4))} meta l4proto gre`, "packets of PPTP servers")]
+      ? [accept(fromWan, `ip saddr ${set(vpnServers.map(formatIpv4))} meta l4proto ${GRE}`, "packets of PPTP servers")]
       : []),
     ...services.flatMap(({ name, transports, ports, from }) => {
       const source = from.length === 0 ? "" : `ip saddr ${set(from.map(formatPrefix))} `;

@@ -25,6 +25,10 @@ const INDEX: ModuleIndex = {
     module("crc32c_generic", { aliases: ["crc32c", "crypto-crc32c"] }),
     module("crc32c_intel", { aliases: ["crc32c"] }),
     module("tun"),
+    module("nft_nat", { depends: ["nf_nat"] }),
+    module("nf_nat", { depends: ["nf_conntrack"] }),
+    module("nf_conntrack", { depends: ["nf_defrag"] }),
+    module("nf_defrag"),
     module("ppp_generic", { depends: ["slhc"] }),
     module("broken", { depends: ["nowhere"] }),
     module("ring_a", { wants: ["ring_b"] }),
@@ -63,7 +67,10 @@ describe("module closure", () => {
 
   test("modprobe's tables name paths below the release folder", () => {
     const { dep, alias, softdep } = modprobeTables(moduleClosure(INDEX, ["ext4"]));
-    assert.match(dep, /^kernel\/ext4\.ko: kernel\/mbcache\.ko kernel\/jbd2\.ko$/m);
+    assert.match(dep, /^kernel\/ext4\.ko: kernel\/jbd2\.ko kernel\/mbcache\.ko$/m);
+    // modprobe loads from the right to the left, and looks at this one line only.
+    const nat = modprobeTables(moduleClosure(INDEX, ["nft_nat"])).dep;
+    assert.match(nat, /^kernel\/nft_nat\.ko: kernel\/nf_nat\.ko kernel\/nf_conntrack\.ko kernel\/nf_defrag\.ko$/m);
     assert.match(dep, /^kernel\/mbcache\.ko:$/m);
     assert.match(alias, /^alias crypto-crc32c crc32c_generic$/m);
     assert.equal(softdep, "softdep ext4 pre: crc32c\n");

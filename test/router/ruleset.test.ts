@@ -23,11 +23,11 @@ test("the rulesets are as they were", () => {
 const rulesOf = (...lines: readonly string[]): string => ruleset(routerSettings(configOf(...lines)).firewall);
 
 test("PPTP is open to the Internet only while somebody may call, and GRE only from the servers that we call", () => {
-  assert.doesNotMatch(rulesOf(), /tcp dport 1723 counter accept|gre/);
+  assert.doesNotMatch(rulesOf(), /tcp dport 1723 counter accept|l4proto/);
   assert.match(rulesOf("vpn server enabled true"), /iifname "eth0" tcp dport 1723 counter accept/);
-  assert.match(rulesOf("vpn server enabled true"), /iifname "eth0" meta l4proto gre counter accept/);
-  assert.match(rulesOf("vpn client a server 192.0.2.7"), /ip saddr \{ 192\.0\.2\.7 \} meta l4proto gre counter accept/);
-  assert.doesNotMatch(rulesOf("vpn client a server 192.0.2.7", "vpn client a enabled false"), /gre/);
+  assert.match(rulesOf("vpn server enabled true"), /iifname "eth0" meta l4proto 47 counter accept/);
+  assert.match(rulesOf("vpn client a server 192.0.2.7"), /ip saddr \{ 192\.0\.2\.7 \} meta l4proto 47 counter accept/);
+  assert.doesNotMatch(rulesOf("vpn client a server 192.0.2.7", "vpn client a enabled false"), /l4proto/);
 });
 
 test("without NAT no packet is renamed on the WAN, and no port is mapped", () => {
