@@ -25,6 +25,7 @@ import { VpnService } from "./service/vpn.ts";
 const DEFAULT_DATA_FOLDER = "/data";
 /** What daemons are told: gone at a restart. */
 const DEFAULT_RUN_FOLDER = "/run/culvert";
+const LEASE_SCRIPT = "/usr/lib/culvert/report-lease";
 const STDOUT = 1;
 /** The longest interval there is. */
 const FOREVER_MS = 0x7fffffff;
@@ -54,6 +55,7 @@ function main(): void {
       journal,
       disk: folderDisk(runFolder),
       folder: runFolder,
+      leaseScript: LEASE_SCRIPT,
       leases: { disk: folderDisk(`${dataFolder}/dhcp`), folder: `${dataFolder}/dhcp` },
     }),
     vpn: new VpnService({

@@ -27,6 +27,8 @@ export const NEEDED = [
   { package: "iproute2", shows: "ip", for: "tests" },
   { package: "iputils-ping", shows: "ping", for: "tests" },
   { package: "udhcpc", shows: "udhcpc", for: "tests" },
+  { package: "dnsmasq-base", shows: "dnsmasq", for: "tests" },
+  { package: "nftables", shows: "nft", for: "tests" },
   { package: "snmpd", shows: "snmpd", for: "tests" },
   { package: "openssh-server", shows: "sshd", for: "tests" },
 ];

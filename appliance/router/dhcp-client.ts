@@ -2,10 +2,7 @@
 import type { Ipv4Prefix } from "../ports.ts";
 import { type Ipv4, parseIpv4 } from "../wire/ipv4.ts";
 
-/** In the image: prints the environment that udhcpc gives it. */
-export const LEASE_SCRIPT = "/usr/lib/culvert/report-lease";
-
-/** In the foreground; it goes on asking for ever, and gives the address back when it is ended. */
+/** `script` prints the environment that udhcpc gives it. In the foreground; it goes on asking for ever, and gives the address back when it is ended. */
 export function udhcpcArguments(device: string, hostName: string, script: string): readonly string[] {
   return ["-f", "-R", "-t", "4", "-T", "3", "-A", "20", "-i", device, "-s", script, "-x", `hostname:${hostName}`];
 }

@@ -7,17 +7,15 @@ import { dnsmasqConfig, type Lease, parseLeases } from "../router/dnsmasq.ts";
 import { type FirewallRule, parseFirewallCounters } from "../router/firewall-counters.ts";
 import { ruleset, TABLE } from "../router/ruleset.ts";
 import { formatIpv4, type Ipv4 } from "../wire/ipv4.ts";
-import { attemptProgram, Daemon, type DaemonPorts } from "./daemon.ts";
+import { attemptProgram, Daemon } from "./daemon.ts";
 import type { Network } from "./network.ts";
 import { RemoteLog, type RemoteLogPorts } from "./remote-log.ts";
 import { TimeClient, type TimeClientPorts, type TimeServerStatus } from "./time-client.ts";
-import { Wan, type WanStatus } from "./wan.ts";
+import { Wan, type WanPorts, type WanStatus } from "./wan.ts";
 
-export interface RouterPorts extends DaemonPorts, RemoteLogPorts, TimeClientPorts {
+export interface RouterPorts extends WanPorts, RemoteLogPorts, TimeClientPorts {
   readonly net: Net;
   readonly network: Network;
-  /** Where `disk` lies, for programs that are told their files. */
-  readonly folder: string;
   /** Leases outlive a restart. */
   readonly leases: { readonly disk: Disk; readonly folder: string };
 }
@@ -40,7 +38,7 @@ export class Router {
 
   constructor(ports: RouterPorts) {
     this.#ports = ports;
-    this.#wan = new Wan(ports, ports.folder, () => this.#learned());
+    this.#wan = new Wan(ports, () => this.#learned());
     this.#dnsmasq = new Daemon("dnsmasq", ports);
     this.#remoteLog = new RemoteLog(ports);
     this.#timeClient = new TimeClient(ports);

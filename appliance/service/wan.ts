@@ -1,7 +1,8 @@
 /** What the provider tells: an address by DHCP, or a PPP link over PPPoE, and the name servers that come with it. */
+import { isDeepStrictEqual } from "node:util";
 import { PPPOE_INTERFACE, type WanSettings } from "../config/settings-router.ts";
 import type { Ipv4Prefix, Millis } from "../ports.ts";
-import { LEASE_SCRIPT, parseDhcpReport, udhcpcArguments } from "../router/dhcp-client.ts";
+import { parseDhcpReport, udhcpcArguments } from "../router/dhcp-client.ts";
 import { parsePppdLine, pppoeOptions } from "../router/pppoe.ts";
 import { formatIpv4, type Ipv4 } from "../wire/ipv4.ts";
 import { attemptProgram, Daemon, type DaemonPorts, type DaemonSpec } from "./daemon.ts";
@@ -27,12 +28,23 @@ export interface WanStatus {
   readonly lastFailure: string | undefined;
 }
 
+export interface WanPorts extends DaemonPorts {
+  /** Where the disk's files lie. */
+  readonly folder: string;
+  /** What udhcpc runs at each event: it prints one line. */
+  readonly leaseScript: string;
+}
+
 const NOTHING: Learned = { address: undefined, gateway: undefined, dns: [] };
 const OPTIONS_FILE = "pppoe.options";
 
+/** The part of the settings with which the provider is asked. */
+function whoAsks({ mode, device, pppoe, hostName }: WanSettings): unknown {
+  return [mode, device, mode === "pppoe" ? pppoe : undefined, mode === "dhcp" ? hostName : undefined];
+}
+
 export class Wan {
-  readonly #ports: DaemonPorts;
-  readonly #folder: string;
+  readonly #ports: WanPorts;
   readonly #changed: () => void;
   readonly #dhcp: Daemon;
   readonly #pppoe: Daemon;
@@ -43,10 +55,9 @@ export class Wan {
   #since: Millis | undefined;
   #lastFailure: string | undefined;
 
-  /** `folder`: where the disk's files lie. `changed`: there is something else to know. */
-  constructor(ports: DaemonPorts, folder: string, changed: () => void) {
+  /** `changed`: there is something else to know. */
+  constructor(ports: WanPorts, changed: () => void) {
     this.#ports = ports;
-    this.#folder = folder;
     this.#changed = changed;
     this.#dhcp = new Daemon(
       "udhcpc",
@@ -84,7 +95,8 @@ export class Wan {
   apply(settings: WanSettings): void {
     const before = this.#settings;
     this.#settings = settings;
-    if (before !== undefined && (before.mode !== settings.mode || before.device !== settings.device)) this.#forget();
+    // Another call or another client asks anew: what the old one was told is not ours any more.
+    if (!isDeepStrictEqual(before && whoAsks(before), whoAsks(settings))) this.#forget();
     if (settings.mode === "pppoe" && before?.mode !== "pppoe") this.#loadPppoe();
     this.#dhcp.want(settings.mode === "dhcp" ? this.#dhcpSpec(settings) : undefined);
     this.#pppoe.want(settings.mode === "pppoe" ? this.#pppoeSpec(settings) : undefined);
@@ -97,12 +109,16 @@ export class Wan {
   }
 
   #dhcpSpec({ device, hostName }: WanSettings): DaemonSpec {
-    return { program: "udhcpc", arguments: udhcpcArguments(device, hostName, LEASE_SCRIPT), files: new Map() };
+    return {
+      program: "udhcpc",
+      arguments: udhcpcArguments(device, hostName, this.#ports.leaseScript),
+      files: new Map(),
+    };
   }
 
   #pppoeSpec({ device, pppoe }: WanSettings): DaemonSpec {
     const files = new Map([[OPTIONS_FILE, pppoeOptions(device, pppoe)]]);
-    return { program: "pppd", arguments: ["file", `${this.#folder}/${OPTIONS_FILE}`], files };
+    return { program: "pppd", arguments: ["file", `${this.#ports.folder}/${OPTIONS_FILE}`], files };
   }
 
   /** The kernel makes /dev/ppp when the module comes; pppd gives up without it. */

@@ -117,6 +117,18 @@ test("a WAN by PPPoE: the module first, then pppd; its words become gateway and 
   assert.match(device.appliance.router.wan().lastFailure ?? "", /PAP authentication failed/);
 });
 
+test("another password at the provider: what the old call was told is forgotten at once", () => {
+  const device = new BenchDevice();
+  const dialed = ["interfaces wan mode pppoe", "interfaces wan pppoe user a", "interfaces wan pppoe password b"];
+  commit(device, ...dialed);
+  device.net.addPointToPoint("ppp0", "100.64.0.2", "100.64.0.1");
+  device.bench.programs.running("pppd")?.print("local  IP address 100.64.0.2", "remote IP address 100.64.0.1");
+  assert.notEqual(device.net.defaultGateway(), undefined);
+  assert.deepEqual(commit(device, "interfaces wan pppoe password c"), []);
+  assert.equal(device.net.defaultGateway(), undefined);
+  assert.equal(device.appliance.router.wan().connectedForMs, undefined);
+});
+
 test("dnsmasq is told what changed, after the old one is gone, and nothing else makes it start again", () => {
   const device = new BenchDevice();
   commit(device, ...OFFICE);

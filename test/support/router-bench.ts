@@ -36,6 +36,7 @@ export class RouterBench {
       tcp: this.tcp,
       disk: this.volatile,
       folder: "/run/culvert",
+      leaseScript: "/report-lease",
       leases: { disk: this.leases, folder: "/data/dhcp" },
     });
   }
