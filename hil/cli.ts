@@ -9,6 +9,8 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
   culvert lab run [--suite NAME]         boot a lab in QEMU and run its scenarios (suite smoke)
                   [--filter TEXT,...]    only scenarios whose name contains a TEXT, and what they need
                   [--report DIR]         where reports and captures go (.culvert/runs/TIME)
+  culvert lab explain RUN                the first cause of a failed run, in plain words
+  culvert lab report RUN... [--output D] make a run's reports anew; of several runs, one index, JUnit file and list
   culvert lab leases                     who uses which bench, since when, and what for
   culvert lab release BENCH              take a bench away from whoever uses it
   culvert lab schema                     the JSON schema of bench files, for editors
@@ -78,11 +80,21 @@ async function lab(argv: readonly string[]): Promise<number> {
       const { runLab } = await import("./lab-command.ts");
       return await runLab({ suite: suite ?? "smoke", filter, folder: report });
     }
+    case "explain": {
+      const { explainRun } = await import("./report/command.ts");
+      return explainRun(rest);
+    }
+    case "report": {
+      const { reportRuns } = await import("./report/command.ts");
+      return await reportRuns(rest);
+    }
     default: {
       const { runBenchCommand } = await import("./bench/command.ts");
       const status = await runBenchCommand(verb, rest);
       if (status !== undefined) return status;
-      throw new UsageError(`'lab ${verb ?? ""}' is not a command; there are lab list, run, leases, release, schema`);
+      throw new UsageError(
+        `'lab ${verb ?? ""}' is not a command; there are lab list, run, explain, report, leases, release, schema`,
+      );
     }
   }
 }

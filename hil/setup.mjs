@@ -24,6 +24,7 @@ export const NEEDED = [
   { package: "tshark", shows: "tshark", for: "tests" },
   { package: "cpio", shows: "cpio", for: "tests" },
   { package: "ser2net", shows: "ser2net", for: "tests" },
+  { package: "chromium", shows: "chromium", for: "tests" },
   { package: "iproute2", shows: "ip", for: "tests" },
   { package: "iputils-ping", shows: "ping", for: "tests" },
   { package: "udhcpc", shows: "udhcpc", for: "tests" },

@@ -127,20 +127,24 @@ export class Link<Node extends string = string> {
 
   /** Takes every trap away, mends the cut, and makes the line as the lab declares it. What is on its way arrives. */
   heal(): void {
-    for (const trap of this.#traps) trap.remove();
-    this.#traps = [];
-    this.#impair(this.#usual);
-    this.#isCut = false;
+    this.#heal();
     this.#say(`healed: no traps, no cut, ${impairmentText(this.#usual)}`);
   }
 
   /** As new, for other machines: healed, nothing on its way, no address learned. */
   reset(): void {
-    this.heal();
+    this.#heal();
     this.#onTheWay.clear();
     this.#learned.clear();
     this.#control = new ControlWatch();
     this.#fragments.close();
+  }
+
+  #heal(): void {
+    for (const trap of this.#traps) trap.remove();
+    this.#traps = [];
+    this.#impair(this.#usual);
+    this.#isCut = false;
   }
 
   /** What is on its way is lost. */

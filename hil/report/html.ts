@@ -1,116 +1,126 @@
-/** The report of a run as one HTML file without any outside part: steps on a time line, consoles beside them, captures as links. */
+/** The report of a run as one HTML file that needs nothing else: the first cause in its head, and below it everything on one clock. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { projectRoot } from "../../image/project.ts";
 import { elapsedMs } from "../clock.ts";
-import type { Verdict } from "../journal/event.ts";
-import { PAGE_SCRIPT, PAGE_STYLE } from "./html-page.ts";
-import {
-  type ConsoleResult,
-  countVerdicts,
-  type RunReport,
-  type ScenarioResult,
-  type StepResult,
-} from "./run-report.ts";
+import { secondsAfter } from "./bursts.ts";
+import { type Explanation, explain, times } from "./explain.ts";
+import { flightData } from "./flight-data.ts";
+import { countsInWords, countVerdicts, type RunReport } from "./run-report.ts";
+import { type LinkPackets, readPackets } from "./wire/packets.ts";
 
-const WORD: Readonly<Record<Verdict, string>> = {
+const WORD: Readonly<Record<Explanation["verdict"], string>> = {
   pass: "passed",
   fail: "failed",
-  blocked: "not run",
-  impossible: "impossible",
-  flaky: "passed at a later attempt",
-  quarantined: "quarantined",
+  interrupted: "interrupted",
 };
 
+/** Reads the captures in the report's folder. */
 export function emitHtml(report: RunReport): string {
-  const { pass, fail, blocked, impossible } = countVerdicts(report);
-  const beyond = impossible === 0 ? "" : `, <b>${impossible}</b> impossible here`;
-  const verdict = fail > 0 || blocked > 0 ? "fail" : "pass";
-  const started = new Date(Number(report.startedNs / 1_000_000n)).toISOString().replace("T", " ").slice(0, 19);
+  const captures = new Map<string, LinkPackets>(
+    report.links.map((link) => [link.link, readPackets(report.folder, link)]),
+  );
+  const packets = [...captures.values()].flatMap((each) => each.packets);
+  packets.sort((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
+  const explanation = explain(report, packets);
+  const data = JSON.stringify(flightData(report, captures, explanation));
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${WORD[verdict]}: ${escapeHtml(report.title)}</title>
-<style>${PAGE_STYLE}</style>
+<title>${WORD[explanation.verdict]}: ${escapeHtml(report.title)}</title>
+<style>${pagePart("page.css")}</style>
 </head>
 <body>
-<header class="${verdict}">
-<h1>${escapeHtml(report.title)}</h1>
-<p class="count"><b>${pass}</b> passed, <b>${fail}</b> failed, <b>${blocked}</b> not run${beyond}
-in ${seconds(report.startedNs, report.endedNs)} s</p>
-<p class="facts">suite ${escapeHtml(report.suite)} · started ${started} UTC · accelerator ${escapeHtml(report.accelerator ?? "not chosen")}</p>
-</header>
-<main>
-<section>
-<h2>Scenarios</h2>
-${report.scenarios.map((scenario) => emitScenario(scenario, report)).join("\n")}
-</section>
-<section>
-<h2>Captures</h2>
-<table>
-<tr><th>link</th><th>file</th><th class="number">frames</th><th class="number">dropped</th></tr>
-${report.captures
-  .map(
-    ({ link, file, frames, dropped }) =>
-      `<tr><td>${escapeHtml(link)}</td><td><a href="${escapeHtml(file)}">${escapeHtml(file)}</a></td><td class="number">${frames}</td><td class="number">${dropped}</td></tr>`,
-  )
-  .join("\n")}
-</table>
-</section>
-<section>
-<h2>Consoles</h2>
-<p class="hint">Seconds since the start of the run. Grey lines are what the lab typed and understood; click a step above to come here at its time.</p>
-<div class="consoles">
-${report.consoles.map((console) => emitConsole(console, report.startedNs)).join("\n")}
-</div>
-</section>
-</main>
-<script>${PAGE_SCRIPT}</script>
+${emitHead(report, explanation)}
+<noscript><p>The time line, the packets and the consoles need JavaScript, which this browser does not run. ${captures.size} captures and the consoles lie beside this file.</p></noscript>
+<main id="recorder"></main>
+<script type="application/json" id="data">${data.replace(/</g, "\\u003c")}</script>
+<script>${pagePart("main.ts")}</script>
 </body>
 </html>
 `;
 }
 
-function emitScenario(scenario: ScenarioResult, report: RunReport): string {
-  const first = scenario.steps[0];
-  const last = scenario.steps.at(-1);
-  const time = first && last ? `${seconds(first.startedNs, last.endedNs)} s` : "";
-  const steps = scenario.steps.map((step) => emitStep(step, report)).join("\n");
-  const because = scenario.because === undefined ? "" : `<p class="because">${escapeHtml(scenario.because)}</p>`;
-  return `<details class="scenario ${scenario.verdict}"${scenario.verdict === "fail" ? " open" : ""}>
-<summary><span class="badge">${WORD[scenario.verdict]}</span><b>${escapeHtml(scenario.name)}</b>
-<span class="claim">${escapeHtml(scenario.claim)}</span><span class="time">${time}</span></summary>
-${because}<ol>
-${steps}
-</ol>
-</details>`;
+function emitHead(report: RunReport, explanation: Explanation): string {
+  const { verdict, headline, whose, found, omens, omitted, atNs, commands, faultClass } = explanation;
+  const { startedNs } = report;
+  const started = new Date(Number(startedNs / 1_000_000n)).toISOString().replace("T", " ").slice(0, 19);
+  const took = `${(elapsedMs(startedNs, report.endedNs) / 1000).toFixed(1)} s`;
+  const facts = [
+    ["suite", report.suite],
+    ["started", `${started} UTC`],
+    ["took", took],
+    ...report.facts.map(({ name, value }) => [name, value]),
+    ...(report.command.length === 0 ? [] : [["command", report.command.join(" ")]]),
+  ];
+  const jump = (ns: bigint): string => {
+    const at = secondsAfter(startedNs, ns).toFixed(6);
+    return `<a class="at" href="#t=${at}">${(elapsedMs(startedNs, ns) / 1000).toFixed(3)} s</a>`;
+  };
+  const [first = "", ...more] = found.split("\n");
+  const moreText = more.join("\n").trim();
+  const whoseText =
+    whose === "" ? "" : `<p class="whose"><b>${escapeHtml(faultClass ?? "")}</b> ${escapeHtml(whose)}</p>`;
+  const foundText = first === "" ? "" : `<p class="found">${escapeHtml(first)}</p>`;
+  const moreOf =
+    moreText === "" ? "" : `<details><summary>all it says</summary><pre>${escapeHtml(found)}</pre></details>`;
+  const cause = omens.map(
+    (omen, index) =>
+      `<li class="${omen.stream}${index === 0 ? " first" : ""}">${jump(omen.atNs)} <b>${escapeHtml(omen.where)}</b> ${escapeHtml(omen.text)}${times(omen.count)}</li>`,
+  );
+  if (omitted > 0) cause.splice(-2, 0, `<li class="more">and ${omitted} more</li>`);
+  if (atNs !== undefined)
+    cause.push(
+      `<li class="noticed">${jump(atNs)} ${omens.length === 0 ? "it was noticed; nothing else was out of the ordinary before" : "it was noticed"}</li>`,
+    );
+  const evidence =
+    cause.length === 0
+      ? ""
+      : `<section class="cause" aria-label="What was out of the ordinary"><h2>Out of the ordinary before it</h2><ol>${cause.join("")}</ol></section>`;
+  return `<header class="head ${verdict}">
+<section class="verdict" aria-label="Verdict">
+<p class="title"><span class="badge">${WORD[verdict]}</span> ${escapeHtml(report.title)} <span class="counts">${countsInWords(countVerdicts(report))} in ${took}</span></p>
+<h1>${escapeHtml(headline)}</h1>
+${whoseText}${foundText}${moreOf}
+</section>
+${evidence}
+<section class="orders" aria-label="Commands and facts">
+${commands.map(({ what, command }) => `<p class="order"><span>${escapeHtml(what)}</span><code>${escapeHtml(command)}</code><button type="button" data-copy="${escapeHtml(command)}">copy</button></p>`).join("\n")}
+<dl class="facts">${facts.map(([name = "", value = ""]) => `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>
+</section>
+</header>`;
 }
 
-function emitStep(step: StepResult, report: RunReport): string {
-  const whole = Math.max(1, elapsedMs(report.startedNs, report.endedNs));
-  const left = ((elapsedMs(report.startedNs, step.startedNs) / whole) * 100).toFixed(2);
-  const width = Math.max(0.3, (elapsedMs(step.startedNs, step.endedNs) / whole) * 100).toFixed(2);
-  const at = seconds(report.startedNs, step.startedNs);
-  const failure = step.failure === undefined ? "" : `<pre class="failure">${escapeHtml(step.failure)}</pre>`;
-  return `<li class="${step.failure === undefined ? "pass" : "fail"}"><a class="step" data-at="${at}" href="#at-${at}">
-<span>${escapeHtml(step.name)}</span><span class="bar"><i style="left:${left}%;width:${width}%"></i></span>
-<span class="time">${at} s</span><span class="time">+${seconds(step.startedNs, step.endedNs)} s</span></a>${failure}</li>`;
-}
-
-function emitConsole(console: ConsoleResult, startedNs: bigint): string {
-  const lines = console.lines
-    .map(({ atNs, kind, text }) => {
-      const at = seconds(startedNs, atNs);
-      return `<div class="${kind}" data-at="${at}"><time>${at}</time>${escapeHtml(text)}</div>`;
-    })
-    .join("");
-  const name = escapeHtml(console.node);
-  return `<article><h3>${name} <a href="${name}.console">raw</a></h3><div class="screen">${lines}</div></article>`;
-}
-
-function seconds(fromNs: bigint, toNs: bigint): string {
-  return (elapsedMs(fromNs, toNs) / 1000).toFixed(1);
-}
-
-function escapeHtml(text: string): string {
+export function escapeHtml(text: string): string {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
+}
+
+const made = new Map<string, string>();
+
+/** A file of `page/` with all that it imports, for browsers. It is made once in a process: some 50 ms. */
+export function pagePart(name: "main.ts" | "page.css"): string {
+  const before = made.get(name);
+  if (before !== undefined) return before;
+  const path = join(projectRoot, "hil/report/page", name);
+  const { outputFiles } = buildSync({
+    stdin: {
+      contents: readFileSync(path, "utf8"),
+      resolveDir: join(path, ".."),
+      sourcefile: name,
+      loader: name === "main.ts" ? "ts" : "css",
+    },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "iife",
+    target: "es2022",
+    charset: "utf8",
+  });
+  // A closing tag inside a string would end the script element.
+  const text = (outputFiles[0]?.text ?? "").replace(/<\/(script|style)/gi, "<\\/$1");
+  made.set(name, text);
+  return text;
 }

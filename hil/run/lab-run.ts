@@ -2,20 +2,19 @@
  * Runs a suite: its shared lab's scenarios in their order, then those that get a lab of their own, then reports. Everything
  * that happens goes into the journal; a scenario that failed by the lab's own fault is tried again, and no other.
  */
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Progress } from "../../image/progress.ts";
 import { workFolder } from "../../image/project.ts";
 import type { LabClock } from "../clock.ts";
-import { consoleLines, renderLines } from "../console/transcript.ts";
 import { isLabFault } from "../fault.ts";
-import type { Failure } from "../journal/event.ts";
-import { Journal, readJournal } from "../journal/journal.ts";
+import type { Failure, Verdict } from "../journal/event.ts";
+import { Journal } from "../journal/journal.ts";
 import type { Lab } from "../lab.ts";
 import { LabHost } from "../lab-host.ts";
-import { emitHtml } from "../report/html.ts";
-import { emitJunit } from "../report/junit.ts";
-import type { RunReport, ScenarioResult } from "../report/run-report.ts";
+import { JOURNAL_FILE, readReport } from "../report/run-fold.ts";
+import type { RunReport } from "../report/run-report.ts";
+import { writeReports } from "../report/write.ts";
 import { type Claim, type StagePlan, type Step, type Suite, selectScenarios } from "../scenario.ts";
 import { SnapshotStore } from "../snapshot-store.ts";
 import { StageBroken, Stages } from "../stages.ts";
@@ -42,7 +41,7 @@ const ATTEMPTS = 2;
 export async function runSuite(request: RunRequest): Promise<RunReport> {
   const { runFolder, clock, suite, signal } = request;
   await mkdir(runFolder, { recursive: true });
-  const journal = new Journal(clock, join(runFolder, "journal.ndjson"));
+  const journal = new Journal(clock, join(runFolder, JOURNAL_FILE));
   const run = new SuiteRun(request, journal);
   const stop = (): void => void run.host.down().catch(() => {}); // its failure is reported by the run's own `down`
   signal.addEventListener("abort", stop);
@@ -55,7 +54,9 @@ export async function runSuite(request: RunRequest): Promise<RunReport> {
     await rm(join(runFolder, "snapshots"), { recursive: true, force: true });
     journal.close();
   }
-  return await run.report(journal.startNs);
+  const report = readReport(runFolder);
+  await writeReports(report);
+  return report;
 }
 
 class SuiteRun {
@@ -63,7 +64,7 @@ class SuiteRun {
   readonly #request: RunRequest;
   readonly #journal: Journal;
   readonly #stages: Stages;
-  readonly #results: ScenarioResult[] = [];
+  readonly #results: { readonly name: string; readonly verdict: Verdict }[] = [];
   /** The lab of the scenarios without `from`, and which of them have run in it. */
   #shared: { readonly lab: Lab; readonly ran: Set<string> } | undefined;
   #steps = 0;
@@ -106,13 +107,13 @@ class SuiteRun {
       if (failure instanceof StageBroken) {
         return this.#end({ name, claim, verdict: "blocked", because: failure.message });
       }
-      if (failure === undefined && attempt === 1) return this.#end({ name, claim, verdict: "pass" }, steps);
+      if (failure === undefined && attempt === 1) return this.#end({ name, claim, verdict: "pass" });
       if (failure === undefined) {
         const because = `passed at attempt ${attempt}, after a fault of the lab`;
-        return this.#end({ name, claim, verdict: "flaky", because }, steps);
+        return this.#end({ name, claim, verdict: "flaky", because });
       }
       if (!isLabFault(failure.faultClass) || attempt === ATTEMPTS || this.#request.signal.aborted) {
-        return this.#end({ name, claim, verdict: "fail" }, steps);
+        return this.#end({ name, claim, verdict: "fail" });
       }
       this.#shared = undefined;
       this.#say(`${name}: a fault of the lab (${failure.faultClass}), not of what is tested: it is tried again`);
@@ -168,7 +169,7 @@ class SuiteRun {
     this.#journal.append({ kind: "scenario-begin", scenario: name, claim, attempt: 1 });
     const steps = this.#stepList(name);
     await work(steps.step).catch((error: unknown) => steps.outside(error));
-    this.#end({ name, claim, verdict: steps.failure === undefined ? "pass" : "fail" }, steps);
+    this.#end({ name, claim, verdict: steps.failure === undefined ? "pass" : "fail" });
     if (steps.failure !== undefined) throw new StageBroken(name);
   }
 
@@ -189,37 +190,10 @@ class SuiteRun {
     return this.#results.some((each) => each.name === name && (each.verdict === "pass" || each.verdict === "flaky"));
   }
 
-  #end(result: Omit<ScenarioResult, "steps" | "because"> & { because?: string }, steps?: StepList): void {
+  #end(result: { name: string; claim: string; verdict: Verdict; because?: string }): void {
     const { name, claim, verdict, because } = result;
     this.#journal.append({ kind: "scenario-end", scenario: name, claim, verdict, because });
-    this.#results.push({ name, claim, verdict, because, steps: steps?.done ?? [] });
-  }
-
-  async report(startedNs: bigint): Promise<RunReport> {
-    const { suite, runFolder, clock } = this.#request;
-    const { accelerator, links, machines } = this.host;
-    const { events } = readJournal(join(runFolder, "journal.ndjson"));
-    const report: RunReport = {
-      suite: suite.name,
-      title: suite.title,
-      startedNs,
-      endedNs: clock.nowNs(),
-      accelerator: accelerator && `${accelerator.accelerator} (${accelerator.because})`,
-      scenarios: this.#results,
-      captures: links.map(({ name, capture, dropped }) => ({
-        link: name,
-        file: basename(capture.path),
-        frames: capture.frames,
-        dropped,
-      })),
-      consoles: [...machines.keys()].map((node) => ({ node, lines: consoleLines(events, node) })),
-    };
-    await writeFile(join(runFolder, "report.html"), emitHtml(report));
-    await writeFile(join(runFolder, "junit.xml"), emitJunit(report));
-    for (const { node, lines } of report.consoles) {
-      await writeFile(join(runFolder, `${node}.log`), renderLines(lines, startedNs));
-    }
-    return report;
+    this.#results.push({ name, verdict });
   }
 
   #say(text: string): void {

@@ -4,7 +4,6 @@ import type { LabClock } from "../clock.ts";
 import type { Failure } from "../journal/event.ts";
 import type { EventSink } from "../journal/journal.ts";
 import type { LabHost } from "../lab-host.ts";
-import type { StepResult } from "../report/run-report.ts";
 import type { Step } from "../scenario.ts";
 import { StageBroken } from "../stages.ts";
 import { diagnose } from "./diagnose.ts";
@@ -24,16 +23,12 @@ export interface StepPlace {
 
 export class StepList {
   readonly #parts: StepPlace;
-  readonly #done: StepResult[] = [];
   #failure: Failure | undefined;
 
   constructor(parts: StepPlace) {
     this.#parts = parts;
   }
 
-  get done(): readonly StepResult[] {
-    return this.#done;
-  }
   /** The first failure of its steps. */
   get failure(): Failure | undefined {
     return this.#failure;
@@ -71,7 +66,6 @@ export class StepList {
     const endedNs = clock.nowNs();
     journal.append({ kind: "step-end", step, failure });
     this.#failure ??= failure;
-    this.#done.push({ name, startedNs, endedNs, failure: failure?.text });
     const took = `${(Number(endedNs - startedNs) / 1e9).toFixed(1)} s`;
     const text = failure === undefined ? took : `FAILED after ${took} (${failure.faultClass})`;
     progress({ kind: "done", step: name, text });

@@ -26,10 +26,12 @@ test("lab list names every suite with its claims", () => {
 
 const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lba"], /'lba' is not a command; there are lab, doctor, emulate, image, help/],
-  [["lab"], /'lab ' is not a command; there are lab list, run, leases, release, schema/],
+  [["lab"], /'lab ' is not a command; there are lab list, run, explain, report, leases, release, schema/],
   [["lab", "run", "--sute", "x"], /lab run: Unknown option '--sute'; it takes --suite, --filter, --report/],
   [["lab", "run", "--suite"], /lab run: .*--suite/],
   [["lab", "run", "--suite", "nosuch"], /there is no suite 'nosuch'; there are smoke, /],
+  [["lab", "explain"], /lab explain needs a run: lab explain RUN\.\.\./],
+  [["lab", "report", "/nosuch"], /\/nosuch is no run: it has no journal\.ndjson/],
   [["lab", "run", "--filter", "nosuch"], /no scenario of suite smoke contains 'nosuch'; there are dial, /],
   [["lab", "run", "--filter", "dial,nosuch"], /no scenario of suite smoke contains 'nosuch'; there are dial, /],
   [["lab", "run", "--filter", ","], /no scenario of suite smoke contains ','; there are dial, /],

@@ -101,7 +101,7 @@ test("scenarios that pass, fail, and are blocked by what they need", async () =>
     after: "blocked",
     free: "pass",
   });
-  assert.equal(report.scenarios[3]?.steps[0]?.failure, "2 instead of 3");
+  assert.equal(report.scenarios[3]?.steps[0]?.failure?.text, "2 instead of 3");
   assert.equal(report.scenarios[4]?.because, "needs bad, which did not pass");
 });
 
@@ -132,7 +132,7 @@ test("an error outside any step fails the scenario and says so; a bug shows its 
   );
   const [step] = report.scenarios[2]?.steps ?? [];
   assert.equal(step?.name, "between its steps");
-  assert.match(step?.failure ?? "", /x is not a function\n.*runner\.test/);
+  assert.match(step?.failure?.text ?? "", /x is not a function\n.*runner\.test/);
 });
 
 test("a lab that does not come up fails `booted` with the reason and blocks everything", async () => {
@@ -141,7 +141,7 @@ test("a lab that does not come up fails `booted` with the reason and blocks ever
   };
   const report = await run(suiteOf({ one: passes, two: passes }, fails));
   assert.deepEqual(verdicts(report), { built: "pass", booted: "fail", one: "blocked", two: "blocked" });
-  assert.equal(report.scenarios[1]?.steps[0]?.failure, "device: QEMU ended at once");
+  assert.equal(report.scenarios[1]?.steps[0]?.failure?.text, "device: QEMU ended at once");
 });
 
 test("an interrupted run fails where it was and says that it was interrupted", async () => {
@@ -158,7 +158,7 @@ test("an interrupted run fails where it was and says that it was interrupted", a
     undefined,
     interrupt.signal,
   );
-  assert.equal(report.scenarios[2]?.steps[0]?.failure, "the run was interrupted");
+  assert.equal(report.scenarios[2]?.steps[0]?.failure?.text, "the run was interrupted");
 });
 
 test("what no peer can show does not run, is no pass, and says why", async () => {
