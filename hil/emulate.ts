@@ -48,7 +48,7 @@ export async function emulate(state: string | undefined): Promise<number> {
     process.stdout.write(
       `culvert: this terminal is the device's serial console; Ctrl-] leaves it and ends the device, ${kept}\r\n`,
     );
-    const left = attach(machine.line);
+    const left = attach(machine.console);
     await machine.go();
     await left;
     process.stdout.write("\r\nculvert: the device has ended\r\n");

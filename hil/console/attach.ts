@@ -1,6 +1,6 @@
-/** A person's terminal on a serial line: keys go to the line, its bytes to the screen, and Ctrl-] leaves. */
+/** A person's terminal on a console: keys go to the line, its bytes to the screen, and Ctrl-] leaves. */
 import process from "node:process";
-import type { Duplex } from "node:stream";
+import type { Console } from "./console.ts";
 
 /** Ctrl-], as telnet and virsh have it. */
 const LEAVE = 0x1d;
@@ -14,34 +14,29 @@ export interface Terminal {
 export type Left = "by-key" | "input-ended" | "line-ended" | "signal";
 
 /**
- * Returns when the person leaves, the input ends or the line does; the line is left as it is. Whoever else listens to the line
- * hears everything all the same: the screen takes nothing away.
+ * Returns when the person leaves, the input ends or the line does; the line is left as it is. Whoever waits for something on the
+ * console hears everything all the same, and what the person types is in the journal, at the pace that the line takes.
  */
 export async function attach(
-  line: Duplex,
+  console: Pick<Console, "tap" | "write" | "closed">,
   { input, output }: Terminal = { input: process.stdin, output: process.stdout },
 ): Promise<Left> {
   if (input.isTTY === true) input.setRawMode?.(true);
-  const show = (bytes: Buffer): void => void output.write(bytes);
   const undo: (() => void)[] = [];
   try {
     return await new Promise<Left>((resolve) => {
       const type = (bytes: Buffer): void => {
         const leave = bytes.indexOf(LEAVE);
-        line.write(leave < 0 ? bytes : bytes.subarray(0, leave));
+        const keys = leave < 0 ? bytes : bytes.subarray(0, leave);
+        if (keys.length > 0) console.write(keys.toString("latin1"));
         if (leave >= 0) resolve("by-key");
       };
-      const ended = (): void => resolve("line-ended");
       const inputEnded = (): void => resolve("input-ended");
-      line.on("data", show);
-      line.once("close", ended);
-      line.once("error", ended);
+      void console.closed.then(() => resolve("line-ended"));
       input.on("data", type);
       input.once("end", inputEnded);
       undo.push(
-        () => void line.off("data", show),
-        () => void line.off("close", ended),
-        () => void line.off("error", ended),
+        console.tap((text) => void output.write(Buffer.from(text, "latin1"))),
         () => void input.off("data", type),
         () => void input.off("end", inputEnded),
       );

@@ -9,11 +9,14 @@ import { systemClock } from "../../hil/clock.ts";
 import { openTransport } from "../../hil/console/transport/open.ts";
 import {
   ANSWER,
+  breakCommand,
   Command,
   emitCommand,
   emitData,
   emitNegotiation,
+  lineCommands,
   Option,
+  settingCommands,
   type TelnetEvent,
   TelnetParser,
   Verb,
@@ -153,6 +156,34 @@ test("RFC 2217: a rate that the port cannot do is told, and so is a server that 
     openTransport({ rfc2217: plain }),
     isBenchFault(/does not speak RFC 2217: name it as `tcp` instead/),
   );
+});
+
+test("RFC 2217 §3: the bytes of the commands are those of the standard, and IAC in a value is doubled", () => {
+  const hex = (commands: Parameters<typeof emitCommand>[0][]): string[] =>
+    commands.map((command) => emitCommand(command).toString("hex"));
+  assert.deepEqual(hex(settingCommands({ baud: 115_200 })), ["fffa2c010001c200fff0"]);
+  assert.deepEqual(hex(settingCommands({ baud: 255 })), ["fffa2c01000000fffffff0"]);
+  const rest = { dataBits: 7, parity: "even", stopBits: 1.5, flow: "rts-cts" } as const;
+  assert.deepEqual(hex(settingCommands(rest)), [
+    "fffa2c0207fff0",
+    "fffa2c0303fff0",
+    "fffa2c0403fff0",
+    "fffa2c0503fff0",
+  ]);
+  assert.deepEqual(hex(lineCommands({ dtr: true, rts: false })), ["fffa2c0508fff0", "fffa2c050cfff0"]);
+  assert.deepEqual(hex([breakCommand(true), breakCommand(false)]), ["fffa2c0505fff0", "fffa2c0506fff0"]);
+  assert.equal(emitNegotiation(Verb.will, Option.comPort).toString("hex"), "fffb2c");
+});
+
+test("RFC 2217: what waits at the server comes before its answers, and all of it is kept", async () => {
+  const backlog = Buffer.alloc(500_000, "console text of a board that nobody looked at\r\n");
+  const { address } = await serve((socket) => {
+    socket.write(backlog);
+    portServer(socket);
+  });
+  const line = await openTransport({ rfc2217: address });
+  assert.deepEqual((await read(line, backlog.length)).subarray(0, backlog.length), backlog);
+  await line.close();
 });
 
 /** The same events, with neighbouring data joined. */

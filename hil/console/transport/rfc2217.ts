@@ -112,11 +112,14 @@ class Session {
   }
 
   async #command(command: ComPortCommand): Promise<void> {
-    const answered = this.#limited<Buffer>(`an answer to RFC 2217 command ${command.command}`, (resolve) => {
+    const what = `an answer to ${COMMAND_NAMES[command.command] ?? "a command"} (RFC 2217 §3)`;
+    const answered = this.#limited<Buffer>(what, (resolve) => {
       this.#awaited = { command, resolve };
     });
     this.#socket.write(emitCommand(command));
-    const value = await answered;
+    const value = await answered.finally(() => {
+      this.#awaited = undefined;
+    });
     if (command.command === Command.setBaud && value.length === 4 && !value.equals(command.value)) {
       const [wanted, is] = [command.value.readUInt32BE(), value.readUInt32BE()];
       throw this.#fault(`the port cannot do ${wanted} baud: it stays at ${is}`);
@@ -180,9 +183,7 @@ class Session {
       this.#resume?.();
       this.#resume = undefined;
     } else if (this.#awaited !== undefined && code === ANSWER + this.#awaited.command.command) {
-      const { resolve } = this.#awaited;
-      this.#awaited = undefined;
-      resolve(bytes.subarray(1));
+      this.#awaited.resolve(bytes.subarray(1));
     }
   }
 
@@ -191,5 +192,12 @@ class Session {
   }
 }
 
+const COMMAND_NAMES: Readonly<Record<number, string>> = {
+  [Command.setBaud]: "SET-BAUDRATE",
+  [Command.setDataSize]: "SET-DATASIZE",
+  [Command.setParity]: "SET-PARITY",
+  [Command.setStopSize]: "SET-STOPSIZE",
+  [Command.setControl]: "SET-CONTROL",
+};
 const MINE: ReadonlySet<number> = new Set([Option.binary, Option.suppressGoAhead, Option.comPort]);
 const THEIRS: ReadonlySet<number> = new Set([Option.binary, Option.suppressGoAhead]);

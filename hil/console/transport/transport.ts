@@ -60,6 +60,8 @@ export function transportOver(source: Source): Transport {
   const lost = (why: string): Fault => new Fault(faultClass, `${place}: ${why}`);
   const duplex = new Duplex({
     allowHalfOpen: false,
+    // A port server may have much to say before anyone listens; its answers come behind that.
+    readableHighWaterMark: 4 * 1024 * 1024,
     read: () => void stream.resume(),
     write: (bytes: Buffer, _encoding, done) => {
       const write = (): void => {
