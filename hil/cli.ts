@@ -5,10 +5,20 @@ import { UsageError } from "./usage-error.ts";
 
 const HELP = `culvert: firmware, image builder and test lab of a PPTP router appliance
 
-  culvert lab list                       suites and what their scenarios claim
-  culvert lab run [--suite NAME]         boot a lab in QEMU and run its scenarios (suite smoke)
+  culvert lab list [--json]              suites and what their scenarios claim
+  culvert lab run [--suite NAME,...]     boot a lab in QEMU and run its scenarios (suite smoke)
                   [--filter TEXT,...]    only scenarios whose name contains a TEXT, and what they need
                   [--report DIR]         where reports and captures go (.culvert/runs/TIME)
+                  [--jobs N|auto]        labs side by side (1), within [--memory MIB]
+                  [--shard I/N]          the I-th of N shares, for a CI engine that has N computers;
+                  [--durations FILE]     shared out by what an earlier results.ndjson says
+                  [--retries N]          again after faults of the lab alone (1)
+                  [--repeat N] [--cold]  so many times; without the snapshots of other runs
+  culvert lab attach RUN/SCENARIO        the lab as that scenario found it, with you on a console;
+                  [--node NODE]          the device's unless you say which
+  culvert lab replay RUN [--node NODE]   consoles and steps of a run once more, in their time;
+                  [--speed X]            X times as fast (1), or at once with 0
+                  [--expect PATTERN]     when a wait for PATTERN would have ended on NODE's console
   culvert lab explain RUN                the first cause of a failed run, in plain words
   culvert lab report RUN... [--output D] make a run's reports anew; of several runs, one index, JUnit file and list
   culvert lab leases                     who uses which bench, since when, and what for
@@ -71,14 +81,24 @@ async function lab(argv: readonly string[]): Promise<number> {
   const [verb, ...rest] = argv;
   switch (verb) {
     case "list": {
-      options(["lab", "list"], rest, []);
-      const { listSuites } = await import("./lab-command.ts");
-      return listSuites();
+      const { json } = options(["lab", "list"], rest, [], ["json"]);
+      const { listSuites } = await import("./run/command.ts");
+      return listSuites(json === true);
     }
     case "run": {
-      const { suite, filter, report } = options(["lab", "run"], rest, ["suite", "filter", "report"]);
-      const { runLab } = await import("./lab-command.ts");
-      return await runLab({ suite: suite ?? "smoke", filter, folder: report });
+      const { cold, ...given } = options(["lab", "run"], rest, RUN_OPTIONS, ["cold"]);
+      const { runLab } = await import("./run/command.ts");
+      return await runLab({ ...given, cold: cold === true });
+    }
+    case "attach": {
+      const { place, node } = options(["lab", "attach"], rest, ["node"], [], "place");
+      const { attachLab } = await import("./run/attach-command.ts");
+      return await attachLab(place, node);
+    }
+    case "replay": {
+      const { place, node, speed, expect } = options(["lab", "replay"], rest, ["node", "speed", "expect"], [], "place");
+      const { replayRun } = await import("./run/replay.ts");
+      return await replayRun({ place, node, speed, expect });
     }
     case "explain": {
       const { explainRun } = await import("./report/command.ts");
@@ -93,27 +113,48 @@ async function lab(argv: readonly string[]): Promise<number> {
       const status = await runBenchCommand(verb, rest);
       if (status !== undefined) return status;
       throw new UsageError(
-        `'lab ${verb ?? ""}' is not a command; there are lab list, run, explain, report, leases, release, schema`,
+        `'lab ${verb ?? ""}' is not a command; there are lab list, run, attach, replay, explain, report, leases, release, schema`,
       );
     }
   }
 }
 
-/** Reads `--name VALUE` options; anything else is a mistake of the user's. */
-function options<const N extends string>(
+const RUN_OPTIONS = [
+  ...(["suite", "filter", "report", "jobs", "memory", "shard", "durations", "repeat", "retries"] as const),
+];
+
+/** Reads `--name VALUE` options, `--flag` ones, and one word if it has a name; anything else is a mistake of the user's. */
+function options<const N extends string, const F extends string = never, const P extends string = never>(
   command: readonly string[],
   argv: readonly string[],
   names: readonly N[],
-): Partial<Record<N, string>> {
-  const known = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
+  flags: readonly F[] = [],
+  word?: P,
+): Partial<Record<N | P, string>> & Partial<Record<F, boolean>> {
+  const known = Object.fromEntries([
+    ...names.map((name) => [name, { type: "string" as const }] as const),
+    ...flags.map((name) => [name, { type: "boolean" as const }] as const),
+  ]);
   try {
-    const { values } = parseArgs({ args: [...argv], options: known, strict: true, allowPositionals: false });
-    return values as Partial<Record<N, string>>;
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      options: known,
+      strict: true,
+      allowPositionals: word !== undefined,
+    });
+    const [first, second] = positionals;
+    if (second !== undefined) throw new Error(`'${second}' is one word too many`);
+    return { ...values, ...(word !== undefined && first !== undefined && { [word]: first }) } as Partial<
+      Record<N | P, string>
+    > &
+      Partial<Record<F, boolean>>;
   } catch (error) {
     // parseArgs says what is wrong in its first sentence and how to escape dashes in the others.
     const [what = ""] = (error instanceof Error ? error.message : String(error)).split(/[.\n]/);
     const offer =
-      names.length === 0 ? "it takes no options" : `it takes ${names.map((name) => `--${name}`).join(", ")}`;
+      names.length + flags.length === 0
+        ? "it takes no options"
+        : `it takes ${[...names, ...flags].map((name) => `--${name}`).join(", ")}`;
     throw new UsageError(`${command.join(" ")}: ${what}; ${offer}`);
   }
 }

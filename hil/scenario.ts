@@ -19,6 +19,15 @@ export interface Claim {
   readonly from?: string;
   /** Why no peer of this lab can show it: the scenario is listed and reported with this reason, and does not run. */
   readonly impossible?: string;
+  /** It runs and is reported, and does not fail the run, up to that day. */
+  readonly quarantine?: Quarantine;
+}
+
+/** Why a failing scenario is put up with, and until when: a quarantine that is over fails the run. */
+export interface Quarantine {
+  readonly reason: string;
+  /** The last day of it, `2027-01-31`. */
+  readonly until: string;
 }
 
 /** `S` are the stages that it may start from. */

@@ -13,6 +13,8 @@ export interface NodeDefinition<N, Nic extends string> {
   /** For reports: `pptp-linux 1.10 on Debian 12`. */
   readonly what: string;
   readonly nics: readonly Nic[];
+  /** What its machine takes of this computer's memory; none unless given. */
+  readonly memoryMib?: number;
   /** Builds or finds what the node is made of; slow work is done here, one node after the other. */
   prepare(progress: Progress): Promise<PreparedNode<N, Nic>>;
 }

@@ -56,6 +56,7 @@ export function device(): NodeDefinition<Device, "wan" | "lan"> {
   return {
     role: "device",
     what: `the ${DEVICE_BOARD} image`,
+    memoryMib: MEMORY_MIB,
     nics: ["wan", "lan"],
     prepare: async (progress) => {
       const image = await deviceImage(progress);

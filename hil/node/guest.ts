@@ -80,6 +80,7 @@ export function guestNode<N>({ what, contents, setUp, dress }: GuestTrade<N>): N
   return {
     role: "peer",
     what,
+    memoryMib: MEMORY_MIB,
     nics: ["eth0"],
     prepare: async (progress) => {
       const built = await buildGuest(guestSpec(contents), progress);

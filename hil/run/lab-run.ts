@@ -3,7 +3,8 @@
  * that happens goes into the journal; a scenario that failed by the lab's own fault is tried again, and no other.
  */
 import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import process from "node:process";
 import type { Progress } from "../../image/progress.ts";
 import { workFolder } from "../../image/project.ts";
 import type { LabClock } from "../clock.ts";
@@ -15,15 +16,19 @@ import { LabHost } from "../lab-host.ts";
 import { JOURNAL_FILE, readReport } from "../report/run-fold.ts";
 import type { RunReport } from "../report/run-report.ts";
 import { writeReports } from "../report/write.ts";
-import { type Claim, type StagePlan, type Step, type Suite, selectScenarios } from "../scenario.ts";
+import { type Claim, check, type StagePlan, type Step, type Suite } from "../scenario.ts";
 import { SnapshotStore } from "../snapshot-store.ts";
 import { StageBroken, Stages } from "../stages.ts";
 import { StepList } from "./step-list.ts";
 
 export interface RunRequest {
   readonly suite: Suite;
-  /** Run only the scenarios that `selectScenarios` takes for this. */
-  readonly filter: string | undefined;
+  /** Only these, which must have with them what they need; all of the suite unless given. */
+  readonly scenarios: readonly string[] | undefined;
+  /** Snapshots of other runs do not count. */
+  readonly cold: boolean;
+  /** How often a scenario is tried again whose lab failed. */
+  readonly retries: number;
   /** An existing or new folder for the journal, reports, captures and console logs. */
   readonly runFolder: string;
   readonly clock: LabClock;
@@ -33,9 +38,6 @@ export interface RunRequest {
   /** The command line, for the report's "run it again". */
   readonly command: readonly string[];
 }
-
-/** How often a scenario is tried whose lab fails. */
-const ATTEMPTS = 2;
 
 /** Runs the suite and writes `journal.ndjson`, the reports, `NODE.log`, `NODE.console` and `LINK.pcapng` into the run folder. */
 export async function runSuite(request: RunRequest): Promise<RunReport> {
@@ -68,9 +70,10 @@ class SuiteRun {
   /** The lab of the scenarios without `from`, and which of them have run in it. */
   #shared: { readonly lab: Lab; readonly ran: Set<string> } | undefined;
   #steps = 0;
+  #hasFailed = false;
 
   constructor(request: RunRequest, journal: Journal) {
-    const { suite, runFolder, clock, progress } = request;
+    const { suite, runFolder, clock, progress, cold } = request;
     this.#request = request;
     this.#journal = journal;
     this.host = new LabHost(suite.lab, { runFolder, clock, journal, progress });
@@ -78,15 +81,15 @@ class SuiteRun {
       suite,
       host: this.host,
       // What a suite that always boots saves is of no use to other runs.
-      store: new SnapshotStore(join(suite.cold ? runFolder : workFolder, "snapshots")),
+      store: new SnapshotStore(join(suite.cold || cold ? runFolder : workFolder, "snapshots")),
       journal,
       report: (stage, work) => this.#runStage(stage, work),
     });
   }
 
   async all(): Promise<void> {
-    const { suite, filter } = this.#request;
-    const selected = selectScenarios(suite, filter);
+    const { suite, scenarios } = this.#request;
+    const selected = suite.scenarios.filter(({ name }) => scenarios === undefined || scenarios.includes(name));
     // First those that share a lab: the others end it.
     for (const scenario of selected.filter(({ from }) => from === undefined)) await this.#scenario(scenario);
     this.#shared = undefined;
@@ -107,17 +110,35 @@ class SuiteRun {
       if (failure instanceof StageBroken) {
         return this.#end({ name, claim, verdict: "blocked", because: failure.message });
       }
-      if (failure === undefined && attempt === 1) return this.#end({ name, claim, verdict: "pass" });
       if (failure === undefined) {
         const because = `passed at attempt ${attempt}, after a fault of the lab`;
-        return this.#end({ name, claim, verdict: "flaky", because });
+        const verdict = attempt === 1 ? ({ verdict: "pass" } as const) : ({ verdict: "flaky", because } as const);
+        return this.#end({ name, claim, ...(await this.#quarantined(scenario, verdict, steps)) });
       }
-      if (!isLabFault(failure.faultClass) || attempt === ATTEMPTS || this.#request.signal.aborted) {
-        return this.#end({ name, claim, verdict: "fail" });
+      if (!isLabFault(failure.faultClass) || attempt > this.#request.retries || this.#request.signal.aborted) {
+        return this.#end({ name, claim, ...(await this.#quarantined(scenario, { verdict: "fail" }, steps)) });
       }
       this.#shared = undefined;
       this.#say(`${name}: a fault of the lab (${failure.faultClass}), not of what is tested: it is tried again`);
     }
+  }
+
+  /** The outcome of one in quarantine is told and does not count; a quarantine that is over is a failure of its own. */
+  async #quarantined(
+    { quarantine }: Claim,
+    outcome: { readonly verdict: Verdict; readonly because?: string },
+    steps: StepList,
+  ): Promise<{ verdict: Verdict; because?: string }> {
+    if (quarantine === undefined) return outcome;
+    const { reason, until } = quarantine;
+    const today = new Date(Number(this.#request.clock.nowNs() / 1_000_000n)).toISOString().slice(0, 10);
+    if (today <= until) {
+      const was = outcome.verdict === "fail" ? "it failed" : "it passed: the quarantine can end";
+      return { verdict: "quarantined", because: `${was}; until ${until}: ${reason}` };
+    }
+    const over = `its quarantine ended on ${until}: mend what it was for, or renew it (${reason})`;
+    await steps.step("its quarantine is not over", () => check(false, over)).catch(() => {});
+    return { verdict: "fail" };
   }
 
   /** Undefined when it passed. */
@@ -194,6 +215,14 @@ class SuiteRun {
     const { name, claim, verdict, because } = result;
     this.#journal.append({ kind: "scenario-end", scenario: name, claim, verdict, because });
     this.#results.push({ name, verdict });
+    if (verdict === "fail" && !this.#hasFailed) this.#tellHowToComeBack(name);
+  }
+
+  /** For the report's head: what a person types to be where the first failure was. */
+  #tellHowToComeBack(scenario: string): void {
+    this.#hasFailed = true;
+    const folder = relative(process.cwd(), this.#request.runFolder) || ".";
+    this.#journal.append({ kind: "fact", name: "attach", value: `culvert lab attach ${folder}/${scenario}` });
   }
 
   #say(text: string): void {

@@ -127,7 +127,17 @@ async function outcome(work: Work) {
   const runFolder = mkdtempSync(join(folder, "run-"));
   const signal = new AbortController().signal;
   const report = await runSuite({
-    ...{ suite, filter: undefined, runFolder, clock: new ManualClock(), progress: () => {}, signal, command: [] },
+    ...{
+      suite,
+      scenarios: undefined,
+      cold: false,
+      retries: 1,
+      runFolder,
+      clock: new ManualClock(),
+      progress: () => {},
+      signal,
+      command: [],
+    },
   });
   const result = report.scenarios.find(({ name }) => name === "seeded");
   const { events } = readJournal(join(runFolder, "journal.ndjson"));

@@ -8,7 +8,15 @@ import { defineLab, type LabOf } from "../../hil/lab.ts";
 import type { NodeDefinition } from "../../hil/node/definition.ts";
 import type { RunReport } from "../../hil/report/run-report.ts";
 import { runSuite } from "../../hil/run/lab-run.ts";
-import { check, defineSuite, type Scenario, type Step, type Suite, selectScenarios } from "../../hil/scenario.ts";
+import {
+  check,
+  defineSuite,
+  type Quarantine,
+  type Scenario,
+  type Step,
+  type Suite,
+  selectScenarios,
+} from "../../hil/scenario.ts";
 import { ManualClock } from "./fake-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "culvert-runner-"));
@@ -18,6 +26,7 @@ interface Work {
   readonly needs?: string[];
   readonly from?: string;
   readonly impossible?: string;
+  readonly quarantine?: Quarantine;
   run(step: Step): Promise<void>;
 }
 type Works = Record<string, Work>;
@@ -70,10 +79,19 @@ function suiteOf(works: Works, onStart = (): void => {}): Suite {
   });
 }
 
-async function run(suite: Suite, filter?: string, signal = new AbortController().signal): Promise<RunReport> {
+async function run(suite: Suite, signal = new AbortController().signal): Promise<RunReport> {
   const runFolder = mkdtempSync(join(folder, "run-"));
   const report = await runSuite({
-    ...{ suite, filter, runFolder, clock: new ManualClock(), progress: () => {}, signal },
+    ...{
+      suite,
+      scenarios: undefined,
+      cold: false,
+      retries: 1,
+      runFolder,
+      clock: new ManualClock(),
+      progress: () => {},
+      signal,
+    },
     command: ["lab", "run"],
   });
   assert.ok(existsSync(join(runFolder, "report.html")));
@@ -155,7 +173,6 @@ test("an interrupted run fails where it was and says that it was interrupted", a
         },
       },
     }),
-    undefined,
     interrupt.signal,
   );
   assert.equal(report.scenarios[2]?.steps[0]?.failure?.text, "the run was interrupted");
@@ -177,4 +194,24 @@ test("a filter takes what it names and what that needs, in order", () => {
   assert.deepEqual(names("c,b"), ["a", "b", "c"], "any of several words");
   assert.deepEqual(names("c,"), ["c"], "an empty word takes nothing");
   assert.deepEqual(names("zzz"), []);
+});
+
+test("what is in quarantine runs and is told, and does not fail the run; when it is over it does", async () => {
+  const fails = { run: async (step: Step) => await step("the wrong thing", () => check(false, "2 instead of 3")) };
+  const until = (day: string): Quarantine => ({ reason: "issue 7", until: day });
+  const report = await run(
+    suiteOf({
+      known: { ...fails, quarantine: until("2999-12-31") },
+      mended: { ...passes, quarantine: until("2999-12-31") },
+      over: { ...passes, quarantine: until("1969-12-31") },
+    }),
+  );
+  const [, , known, mended, over] = report.scenarios;
+  assert.deepEqual([known?.verdict, mended?.verdict, over?.verdict], ["quarantined", "quarantined", "fail"]);
+  assert.equal(known?.because, "it failed; until 2999-12-31: issue 7");
+  assert.equal(mended?.because, "it passed: the quarantine can end; until 2999-12-31: issue 7");
+  assert.match(
+    over?.steps.at(-1)?.failure?.text ?? "",
+    /its quarantine ended on 1969-12-31: mend what it was for, or renew it/,
+  );
 });

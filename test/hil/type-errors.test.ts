@@ -54,6 +54,42 @@ const SNIPPETS: Readonly<Record<string, Snippet>> = {
       ['match.then((found) => found.pattern === "promt");', /no overlap/],
     ],
   },
+  "a lab's nodes, NICs, links and stages have names": {
+    given: [
+      'import { defineLab, type LabOf } from "#/hil/lab.ts";',
+      'import { from } from "#/hil/net/query.ts";',
+      'import { drop, every } from "#/hil/net/trap.ts";',
+      'import type { NodeDefinition } from "#/hil/node/definition.ts";',
+      'import { defineSuite, type Scenario } from "#/hil/scenario.ts";',
+      'declare const node: NodeDefinition<{ ping(): Promise<void> }, "wan">;',
+      'const lab = defineLab({ nodes: { a: node, b: node }, links: { cable: ["a.wan", "b.wan"] } });',
+      "declare const running: LabOf<typeof lab>;",
+      "declare const claim: { readonly name: string; readonly claim: string };",
+      "type It = LabOf<typeof lab>;",
+      'const stages = { ready: { claim: "it is", run: () => Promise.resolve() } };',
+      'const base = { name: "s", title: "S", lab, stages };',
+      'const scenario = (it: Scenario<It, "ready">): Scenario<It, "ready"> => it;',
+    ],
+    right: [
+      "void running.node.a.ping();",
+      'running.link.cable.trap(drop, every, from("a"));',
+      'const good = scenario({ ...claim, from: "ready", run: ({ node }) => node.b.ping() });',
+      "defineSuite({ ...base, scenarios: [good] });",
+    ],
+    wrong: [
+      ["void running.node.c.ping();", /'c' does not exist/],
+      ["running.link.wire.cut();", /'wire' does not exist/],
+      ['running.link.cable.trap(drop, every, from("c"));', /"c"/],
+      ["void running.node.a.pong();", /'pong' does not exist/],
+      ['defineLab({ nodes: { a: node }, links: { cable: ["a.lan"] } });', /"a\.lan"/],
+      ['defineLab({ nodes: { a: node }, links: { cable: ["z.wan"] } });', /"z\.wan"/],
+      ['scenario({ ...claim, from: "raedy", run: () => Promise.resolve() });', /"raedy"/],
+      [
+        'defineSuite({ ...base, stages: { last: { claim: "", after: "nowhere", run: () => Promise.resolve() } }, scenarios: [] });',
+        /"nowhere"/,
+      ],
+    ],
+  },
 };
 
 const root = resolve(".");

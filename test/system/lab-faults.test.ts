@@ -167,7 +167,7 @@ before(async () => {
   const signal = new AbortController().signal;
   const request = {
     suite,
-    filter: undefined,
+    ...{ scenarios: undefined, cold: false, retries: 1 },
     runFolder,
     clock: systemClock(),
     progress: () => {},
