@@ -1,6 +1,7 @@
 /** The `culvert` command line: `lab`, `image`, `emulate`, `help`. Each command is loaded when it is used. */
 import process from "node:process";
 import { parseArgs } from "node:util";
+import type { Person } from "./bench/person.ts";
 import { UsageError } from "./usage-error.ts";
 
 const HELP = `culvert: firmware, image builder and test lab of a PPTP router appliance
@@ -26,6 +27,10 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
   culvert lab schema                     the JSON schema of bench files, for editors
   culvert doctor [--repair] [--json]     is this computer fit for labs? what is wrong, and what to do;
                                          --repair does it
+  culvert console TARGET [--baud RATE]   this terminal on a device's console: /dev/ttyUSB0, tcp:HOST:PORT,
+                  [--log FILE]           rfc2217:HOST:PORT, or a bench
+  culvert configure FILE --bench B,...   bring devices to a file of \`set\` lines: shows the difference, commits on trial,
+                  [--merge] [--dry-run]  reads back, confirms; password in CULVERT_ADMIN_PASSWORD
   culvert emulate [--state DIR]          boot the image with this terminal as its serial console;
                                          DIR keeps the device's data from one time to the next
   culvert image ...                      build firmware images; \`culvert image help\` says how
@@ -64,6 +69,20 @@ async function dispatch(argv: readonly string[]): Promise<number> {
       const { emulate } = await import("./emulate.ts");
       return await emulate(state);
     }
+    case "console": {
+      const { target, baud, log } = options(["console"], rest, ["baud", "log"], [], "target");
+      const { openConsole } = await import("./console-command.ts");
+      return await withPerson((person) => openConsole({ target, baud, log }, person));
+    }
+    case "configure": {
+      const { file, bench, ...flags } = options(["configure"], rest, ["bench"], ["merge", "dry-run"], "file");
+      const { configure } = await import("./configure.ts");
+      const mode = flags.merge === true ? "merge" : "replace";
+      const benches = bench?.split(",") ?? [];
+      return await withPerson((person) =>
+        configure({ file, benches, mode, isDryRun: flags["dry-run"] === true }, person),
+      );
+    }
     case "doctor": {
       const { runDoctor } = await import("./doctor.ts");
       return await runDoctor(rest);
@@ -73,7 +92,9 @@ async function dispatch(argv: readonly string[]): Promise<number> {
       return await runImageCommand(rest);
     }
     default:
-      throw new UsageError(`'${command}' is not a command; there are lab, doctor, emulate, image, help`);
+      throw new UsageError(
+        `'${command}' is not a command; there are lab, console, configure, doctor, emulate, image, help`,
+      );
   }
 }
 
@@ -116,6 +137,16 @@ async function lab(argv: readonly string[]): Promise<number> {
         `'lab ${verb ?? ""}' is not a command; there are lab list, run, attach, replay, explain, report, leases, release, schema`,
       );
     }
+  }
+}
+
+async function withPerson(work: (person: Person) => Promise<number>): Promise<number> {
+  const { TerminalPerson } = await import("./bench/person.ts");
+  const person = new TerminalPerson(process.stdin, process.stdout);
+  try {
+    return await work(person);
+  } finally {
+    person.close();
   }
 }
 

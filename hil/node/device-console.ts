@@ -1,6 +1,8 @@
 /** The appliance's command line over a serial console: logs in, edits the configuration, runs operational commands. */
 import type { Console, Query } from "../console/console.ts";
+import { bounded } from "../console/pattern.ts";
 import { plain } from "../console/transcript.ts";
+import { Fault } from "../fault.ts";
 
 const BOOT_WITHIN_MS = 240_000;
 const ANSWER_WITHIN_MS = 60_000;
@@ -8,6 +10,13 @@ const LOGIN_PROMPTS = {
   firstBoot: "New password: ",
   login: "login: ",
 } as const;
+
+/** Prompts of someone who is logged in, at the start of a line. */
+const AT_WORK = {
+  operational: bounded("\\n[\\w.-]{1,64}> "),
+  configuring: bounded("\\n[\\w.-]{1,64}# "),
+} as const;
+const REFUSED = { incorrect: "Login incorrect", tooMany: "Too many wrong passwords" } as const;
 
 /** The command line refused a command. */
 export class CommandRefused extends Error {
@@ -47,6 +56,65 @@ export class DeviceConsole {
     }
     await this.#console.ask(new PromptQuery(), wait);
     await this.run("terminal length 0");
+  }
+
+  /**
+   * Takes a console as it is found: asks it with an empty line, and logs in, leaves what another session left open, or goes on. A
+   * wrong password and a new device are refused with what to do.
+   */
+  async enter(user: string, password: string): Promise<void> {
+    const console = this.#console;
+    const wait = { withinMs: ANSWER_WITHIN_MS, reason: "the device to answer on its console" };
+    console.write("\x03\r"); // Ctrl-C gives up a half-typed line or a question
+    const { pattern } = await console.expect({ ...LOGIN_PROMPTS, ...AT_WORK }, wait);
+    if (pattern === "firstBoot") {
+      const what = "the device is new and wants its first password: set it with `culvert console`";
+      throw new Fault("device", `${console.name}: ${what}`, { node: console.name });
+    }
+    if (pattern === "login") {
+      console.write(`${user}\r`);
+      await console.expect({ password: "Password: " }, wait);
+      console.write(`${password}\r`);
+      const { pattern: answer } = await console.expect({ ...AT_WORK, ...REFUSED }, wait);
+      if (answer === "incorrect" || answer === "tooMany") {
+        const why = answer === "tooMany" ? "too many wrong passwords: wait some minutes" : "wrong user or password";
+        throw new Fault("device", `${console.name}: the device refuses the login: ${why}`, { node: console.name });
+      }
+    }
+    if (pattern === "configuring") {
+      await this.run("discard");
+      await this.run("exit");
+    }
+    await this.run("terminal length 0");
+  }
+
+  /** Takes back the login, so that the next one at this console has to give the password. */
+  async leave(): Promise<void> {
+    this.#console.write("exit\r");
+    await this.#console.expect({ login: "login: " }, { withinMs: ANSWER_WITHIN_MS, reason: "the logout" });
+  }
+
+  /** Gives a whole configuration to the candidate. Throws `CommandRefused` with every line that the device does not take. */
+  async load(mode: "merge" | "replace", lines: readonly string[]): Promise<void> {
+    const refused: string[] = [];
+    let answer = await this.#loadLine(`load ${mode}`);
+    for (const line of lines) {
+      answer = await this.#loadLine(line);
+      if (/^%/m.test(answer)) refused.push(`${line}\n${answer.trim()}`);
+    }
+    await this.run("end").catch((error: unknown) => {
+      throw refused.length > 0 ? new CommandRefused(this.#console.name, `load ${mode}`, refused.join("\n")) : error;
+    });
+  }
+
+  async #loadLine(line: string): Promise<string> {
+    this.#console.skip();
+    this.#console.write(`${line}\r`);
+    const { before } = await this.#console.expect(
+      { next: ".load# " },
+      { withinMs: ANSWER_WITHIN_MS, reason: `the device to take \`${line}\`` },
+    );
+    return plain(before).split("\n").slice(1, -1).join("\n");
   }
 
   /** Runs one command and returns what it printed. Throws `CommandRefused` for an answer with a line that starts with `%`. */

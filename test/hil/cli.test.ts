@@ -25,7 +25,7 @@ test("lab list names every suite with its claims", () => {
 });
 
 const MISTAKES: readonly (readonly [string[], RegExp])[] = [
-  [["lba"], /'lba' is not a command; there are lab, doctor, emulate, image, help/],
+  [["lba"], /'lba' is not a command; there are lab, console, configure, doctor, emulate, image, help/],
   [
     ["lab"],
     /'lab ' is not a command; there are lab list, run, attach, replay, explain, report, leases, release, schema/,
@@ -37,6 +37,11 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lab", "run", "--jobs", "many"], /--jobs many: give a whole number from 1 to 64/],
   [["lab", "run", "--jobs", "8", "--memory", "2048"], /--jobs 8: a lab takes up to 1024 MiB, so 2048 MiB hold 1/],
   [["lab", "run", "--durations", "/nosuch"], /--durations \/nosuch: .*give the results\.ndjson of an earlier run/],
+  [["console"], /console needs a target: \/dev\/ttyUSB0, /],
+  [["console", "/dev/ttyUSB0", "--baud", "fast"], /--baud fast: give a rate such as 115200/],
+  [["console", "nosuch"], /bench 'nosuch': there is no such file/],
+  [["configure", "x"], /configure needs --bench NAME/],
+  [["configure", "/nosuch", "--bench", "qemu-x86_64"], /\/nosuch cannot be read/],
   [["lab", "attach"], /lab attach needs RUN\/SCENARIO/],
   [["lab", "attach", "smoke/nosuch"], /suite smoke has no scenario 'nosuch'; there are dial, /],
   [["lab", "attach", "smoke/dial", "--node", "x"], /--node x: suite smoke has device, mobile, office/],
