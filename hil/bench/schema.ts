@@ -277,10 +277,7 @@ export const benchSchema = object({
 /** A bench as its file describes it, with every default filled in. */
 export type Bench = z.output<typeof benchSchema>;
 export type ConsoleLine = Bench["console"];
-export type Pace = ConsoleLine["pace"];
 export type PowerSupply = NonNullable<Bench["power"]>;
-export type Ladder = Bench["ladder"];
-export type Flash = NonNullable<Bench["flash"]>;
 
 /** What an editor checks bench files against while they are written. */
 export function benchJsonSchema(): object {
