@@ -276,7 +276,6 @@ export const benchSchema = object({
 
 /** A bench as its file describes it, with every default filled in. */
 export type Bench = z.output<typeof benchSchema>;
-export type ConsoleLine = Bench["console"];
 export type PowerSupply = NonNullable<Bench["power"]>;
 
 /** What an editor checks bench files against while they are written. */
