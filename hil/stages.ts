@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { contentKey } from "../image/content-key.ts";
+import { inTurn } from "../image/in-turn.ts";
 import { projectRoot } from "../image/project.ts";
 import type { EventSink } from "./journal/journal.ts";
 import type { Lab } from "./lab.ts";
@@ -11,8 +12,14 @@ import { failureOf } from "./run/classify.ts";
 import { BOOTED, type StagePlan, type Step, type Suite } from "./scenario.ts";
 import type { SavedLab, SnapshotStore } from "./snapshot-store.ts";
 
-/** Reports a stage as it is reached, and runs its steps. Throws when one of them fails. */
-export type ReportStage = (stage: StagePlan, work: (step: Step) => Promise<void>) => Promise<void>;
+/**
+ * Reports a stage as it is reached, and runs its steps. Throws `StageAgain` when one of them failed by a fault of the lab that the
+ * next attempt may not have, `StageBroken` when it has failed for good.
+ */
+export type ReportStage = (stage: StagePlan, attempt: number, work: (step: Step) => Promise<void>) => Promise<void>;
+
+/** The lab failed, not what it was brought to: the stage is made once more. */
+export class StageAgain extends Error {}
 
 /** A stage that failed is not tried again for each scenario that needs it. */
 export class StageBroken extends Error {
@@ -24,7 +31,7 @@ export class StageBroken extends Error {
   }
 }
 
-const BUILT: StagePlan = { name: "built", claim: "everything that the lab boots from is built", after: "built" };
+export const BUILT: StagePlan = { name: "built", claim: "everything that the lab boots from is built", after: "built" };
 const BOOT: StagePlan = {
   name: BOOTED,
   claim: "every node of the lab boots and answers on its console",
@@ -62,7 +69,25 @@ export class Stages {
   /** A lab that is booted now, whatever was saved. */
   async boot(): Promise<Lab> {
     await this.#prepare();
-    return await this.#boot();
+    return await this.#again((attempt) => this.#boot(attempt));
+  }
+
+  async #make(name: string): Promise<Lab> {
+    const plan = this.#plan(name);
+    const lab = await this.#again((attempt) => (plan === undefined ? this.#boot(attempt) : this.#build(plan, attempt)));
+    await this.#save(name);
+    return lab;
+  }
+
+  /** Each attempt begins with another lab. Who reports stages says when it is enough. */
+  async #again(make: (attempt: number) => Promise<Lab>): Promise<Lab> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await make(attempt);
+      } catch (error) {
+        if (!(error instanceof StageAgain)) throw error;
+      }
+    }
   }
 
   async #reach(name: string, to: "run" | "extend"): Promise<Lab> {
@@ -71,10 +96,9 @@ export class Stages {
       await this.#prepare();
       const saved = await this.#restore(name, to);
       if (saved !== undefined) return saved;
-      const plan = this.#plan(name);
-      const lab = plan === undefined ? await this.#boot() : await this.#build(plan);
-      await this.#save(name);
-      return lab;
+      if (this.#host.unsavable !== undefined) return await this.#make(name);
+      // Of labs side by side one makes it; the others find it made.
+      return await inTurn(this.#key(name), async () => (await this.#restore(name, to)) ?? (await this.#make(name)));
     } catch (error) {
       this.#broken.add(name);
       throw error;
@@ -83,7 +107,7 @@ export class Stages {
 
   async #prepare(): Promise<void> {
     if (this.#isPrepared) return;
-    await this.#report(BUILT, (step) => step("build every node", () => this.#host.prepare()));
+    await this.#report(BUILT, 1, (step) => step("build every node", () => this.#host.prepare()));
     this.#isPrepared = true;
     const board = this.#host.unsavable;
     if (board === undefined) return;
@@ -114,18 +138,18 @@ export class Stages {
     await this.#store.drop(key);
   }
 
-  async #boot(): Promise<Lab> {
+  async #boot(attempt: number): Promise<Lab> {
     let lab: Lab | undefined;
-    await this.#report(BOOT, async (step) => {
+    await this.#report(BOOT, attempt, async (step) => {
       lab = await step("boot every node", () => this.#host.boot());
     });
     if (lab === undefined) throw new StageBroken(BOOTED);
     return lab;
   }
 
-  async #build(plan: StagePlan): Promise<Lab> {
+  async #build(plan: StagePlan, attempt: number): Promise<Lab> {
     const lab = await this.#reach(plan.after, "extend");
-    await this.#report(plan, (step) => this.#suite.runStage(plan.name, lab, step));
+    await this.#report(plan, attempt, (step) => this.#suite.runStage(plan.name, lab, step));
     return lab;
   }
 

@@ -39,7 +39,7 @@ export async function attachLab(place: string | undefined, node: string | undefi
     const stages = new Stages({
       ...{ suite, host, journal },
       store: new SnapshotStore(join(workFolder, "snapshots")),
-      report: async ({ claim }, work) => {
+      report: async ({ claim }, _attempt, work) => {
         printer.print({ kind: "note", text: claim });
         await work(async (_name, step) => await step());
       },

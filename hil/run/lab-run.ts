@@ -18,7 +18,7 @@ import type { RunReport } from "../report/run-report.ts";
 import { writeReports } from "../report/write.ts";
 import { type Claim, check, type StagePlan, type Step, type Suite } from "../scenario.ts";
 import { SnapshotStore } from "../snapshot-store.ts";
-import { StageBroken, Stages } from "../stages.ts";
+import { BUILT, StageAgain, StageBroken, Stages } from "../stages.ts";
 import { StepList } from "./step-list.ts";
 
 export interface RunRequest {
@@ -83,7 +83,7 @@ class SuiteRun {
       // What a suite that always boots saves is of no use to other runs.
       store: new SnapshotStore(join(suite.cold || cold ? runFolder : workFolder, "snapshots")),
       journal,
-      report: (stage, work) => this.#runStage(stage, work),
+      report: (stage, attempt, work) => this.#runStage(stage, attempt, work),
     });
   }
 
@@ -111,7 +111,7 @@ class SuiteRun {
         return this.#end({ name, claim, verdict: "blocked", because: failure.message });
       }
       if (failure === undefined) {
-        const because = `passed at attempt ${attempt}, after a fault of the lab`;
+        const because = laterPass(attempt);
         const verdict = attempt === 1 ? ({ verdict: "pass" } as const) : ({ verdict: "flaky", because } as const);
         return this.#end({ name, claim, ...(await this.#quarantined(scenario, verdict, steps)) });
       }
@@ -119,7 +119,7 @@ class SuiteRun {
         return this.#end({ name, claim, ...(await this.#quarantined(scenario, { verdict: "fail" }, steps)) });
       }
       this.#shared = undefined;
-      this.#say(`${name}: a fault of the lab (${failure.faultClass}), not of what is tested: it is tried again`);
+      this.#sayAgain(name, failure);
     }
   }
 
@@ -185,13 +185,25 @@ class SuiteRun {
     });
   }
 
-  async #runStage(stage: StagePlan, work: (step: Step) => Promise<void>): Promise<void> {
+  async #runStage(stage: StagePlan, attempt: number, work: (step: Step) => Promise<void>): Promise<void> {
     const { name, claim } = stage;
-    this.#journal.append({ kind: "scenario-begin", scenario: name, claim, attempt: 1 });
+    const { retries, signal } = this.#request;
+    this.#journal.append({ kind: "scenario-begin", scenario: name, claim, attempt });
     const steps = this.#stepList(name);
     await work(steps.step).catch((error: unknown) => steps.outside(error));
-    this.#end({ name, claim, verdict: steps.failure === undefined ? "pass" : "fail" });
-    if (steps.failure !== undefined) throw new StageBroken(name);
+    const { failure } = steps;
+    if (failure === undefined && attempt === 1) return this.#end({ name, claim, verdict: "pass" });
+    if (failure === undefined) return this.#end({ name, claim, verdict: "flaky", because: laterPass(attempt) });
+    if (isLabFault(failure.faultClass) && attempt <= retries && !signal.aborted && name !== BUILT.name) {
+      this.#sayAgain(`stage ${name}`, failure);
+      throw new StageAgain();
+    }
+    this.#end({ name, claim, verdict: "fail" });
+    throw new StageBroken(name);
+  }
+
+  #sayAgain(what: string, { faultClass }: Failure): void {
+    this.#say(`${what}: a fault of the lab (${faultClass}), not of what is tested: it is tried again`);
   }
 
   #stepList(scenario: string): StepList {
@@ -222,11 +234,18 @@ class SuiteRun {
   #tellHowToComeBack(scenario: string): void {
     this.#hasFailed = true;
     const folder = relative(process.cwd(), this.#request.runFolder) || ".";
+    const { suite } = this.#request;
+    const filter = suite.scenarios.some(({ name }) => name === scenario) ? ` --filter ${scenario}` : "";
     this.#journal.append({ kind: "fact", name: "attach", value: `culvert lab attach ${folder}/${scenario}` });
+    this.#journal.append({ kind: "fact", name: "rerun", value: `culvert lab run --suite ${suite.name}${filter}` });
   }
 
   #say(text: string): void {
     this.#journal.append({ kind: "message", text });
     this.#request.progress({ kind: "note", text });
   }
+}
+
+function laterPass(attempt: number): string {
+  return `passed at attempt ${attempt}, after a fault of the lab`;
 }

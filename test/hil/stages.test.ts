@@ -11,7 +11,7 @@ import { LabHost } from "../../hil/lab-host.ts";
 import type { NodeDefinition } from "../../hil/node/definition.ts";
 import { defineSuite, type Suite } from "../../hil/scenario.ts";
 import { SnapshotStore } from "../../hil/snapshot-store.ts";
-import { Stages } from "../../hil/stages.ts";
+import { StageAgain, Stages } from "../../hil/stages.ts";
 import { ManualClock } from "./fake-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "culvert-stages-"));
@@ -97,10 +97,13 @@ interface Bench {
   readonly ran: string[];
   readonly events: Event[];
   readonly store: string;
+  readonly attempts: number[];
 }
 
 /** A run of its own; runs with the same `store` find each other's snapshots. */
-function bench(store: string, node = memoryNode("1")): Bench {
+function bench(store: string, node = memoryNode("1"), labFaults = 0): Bench {
+  let faults = labFaults;
+  const attempts: number[] = [];
   const ran: string[] = [];
   const events: Event[] = [];
   const clock = new ManualClock();
@@ -112,9 +115,16 @@ function bench(store: string, node = memoryNode("1")): Bench {
   hosts.push(host);
   const stages = new Stages({
     ...{ suite, host, journal, store: new SnapshotStore(store) },
-    report: (_stage, work) => work(async (_name, run) => await run()),
+    report: (stage, attempt, work) => {
+      attempts.push(attempt);
+      if (faults > 0 && stage.name === "booted") {
+        faults--;
+        return Promise.reject(new StageAgain());
+      }
+      return work(async (_name, run) => await run());
+    },
   });
-  return { stages, ran, events, store };
+  return { stages, ran, events, store, attempts };
 }
 
 const newStore = (): string => mkdtempSync(join(folder, "store-"));
@@ -175,6 +185,23 @@ test("a lab with a board is never saved: every stage is made from a boot", async
   assert.deepEqual(ran, ["one", "two", "one", "two"]);
   assert.deepEqual(snapshots(events), []);
   assert.deepEqual(readdirSync(store), []);
+});
+
+test("a stage whose lab failed is made once more, with another lab", async () => {
+  const { stages, ran, attempts } = bench(newStore(), memoryNode("1"), 1);
+  assert.deepEqual(words(await stages.reach("one")), ["one"]);
+  assert.deepEqual(ran, ["one"]);
+  assert.deepEqual(
+    attempts.filter((attempt) => attempt > 1),
+    [2],
+  );
+});
+
+test("two labs side by side: one makes the stage, the other finds it made", async () => {
+  const store = newStore();
+  const [left, right] = [bench(store), bench(store)];
+  await Promise.all([left.stages.reach("two"), right.stages.reach("two")]);
+  assert.deepEqual([...left.ran, ...right.ran], ["one", "two"]);
 });
 
 test("a snapshot that was not finished is never found", async () => {
