@@ -59,10 +59,16 @@ export class FakeStream implements SendStream {
 
 export class FakeSend implements SendTransport {
   readonly streams: FakeStream[] = [];
+  /** Connections stand by themselves; else the test says when. */
+  atOnce = false;
+  /** Nobody listens at this port. */
+  refusing: number | undefined;
 
   connect(host: string, port: number, events: { up(): void; down(reason: string): void }): SendStream {
     const stream = new FakeStream(host, port, events);
     this.streams.push(stream);
+    if (port === this.refusing) queueMicrotask(() => stream.down("ECONNREFUSED"));
+    else if (this.atOnce) queueMicrotask(() => stream.up());
     return stream;
   }
 }

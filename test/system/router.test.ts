@@ -111,12 +111,9 @@ await inNetworkNamespace(async () => {
   test("a port of the device itself is open to those networks alone that may come in", TIMEOUT, async () => {
     const own = (await import("node:net")).createServer((socket) => socket.end("hello"));
     await new Promise<void>((resolve) => own.listen(2222, "0.0.0.0", resolve));
-    const ask = async (): Promise<string | undefined> => {
-      // Not `ask`: it would block this process, which is to answer.
-      const script = `const s = require("net").connect(2222, "203.0.113.1"); s.setTimeout(1000, () => { console.log("silent"); process.exit(0); }); s.on("data", (d) => { console.log(String(d)); process.exit(0); })`;
-      const child = await provider.start(process.execPath, "-e", `${script}`);
-      return String(child.exitCode ?? "");
-    };
+    const script = `const s = require("net").connect(2222, "203.0.113.1"); const end = (text) => { console.log(text); process.exit(); }; s.setTimeout(1000, () => end("silence")); s.on("data", end);`;
+    // Not FarHost.ask, which would block this process: it is to answer.
+    const ask = (): Promise<unknown> => provider.start(process.execPath, "-e", script);
     apply(...STATIC);
     const counted = async (): Promise<number> => {
       const rules = await router.firewallRules();
@@ -132,6 +129,43 @@ await inNetworkNamespace(async () => {
     await ask();
     assert.equal(await counted(), 1);
     own.close();
+  });
+
+  test(
+    "into tunnels the office goes by its own address, or by ours where the tunnel's name says so",
+    TIMEOUT,
+    async () => {
+      apply(...STATIC);
+      for (const [name, third] of [
+        ["pptp0", 1],
+        ["pptp-nat0", 2],
+      ] as const) {
+        const far = await FarHost.join(name, `10.8.${third}.2/24`);
+        ip(`address add 10.8.${third}.1/24 dev ${name}`);
+        ip(`link set ${name} up`);
+        far.run("ip", "route", "add", "192.168.1.0/24", "via", `10.8.${third}.1`);
+        await far.tellAddresses(7000);
+      }
+      assert.equal(pc.ask("10.8.1.2", 7000), "192.168.1.10");
+      assert.equal(pc.ask("10.8.2.2", 7000), "10.8.2.1");
+    },
+  );
+
+  test("TCP through a tunnel learns its size from the handshake, in both directions", TIMEOUT, async () => {
+    apply(
+      ...STATIC,
+      ...["server 203.0.113.254", "user a", "password b", "mtu 1300"].map((line) => `vpn client a ${line}`),
+    );
+    const far = await FarHost.join("pptp1", "10.8.3.2/24");
+    ip("address add 10.8.3.1/24 dev pptp1");
+    ip("link set pptp1 up mtu 1300");
+    far.run("ip", "route", "add", "192.168.1.0/24", "via", "10.8.3.1");
+    const wait = `require("net").createServer(() => {}).listen(7001, "0.0.0.0", () => console.log("up"))`;
+    await far.start(process.execPath, "-e", wait);
+    const connect = `require("net").connect(7001, "10.8.3.2", () => console.log("up"))`;
+    await pc.start(process.execPath, "-e", connect);
+    // 1260 less the 12 bytes of the timestamps, although both ends have an MTU of 1500.
+    for (const host of [far, pc]) assert.match(host.run("ss", "-tin", "state", "established"), /\bmss:1248\b/);
   });
 
   test("a static route leads to the router that it names", TIMEOUT, () => {
