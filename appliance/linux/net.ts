@@ -77,7 +77,12 @@ export function kernelNet(addon: Addon): Net {
     },
 
     setForwarding: (on) => setKernelValue("net/ipv4/ip_forward", on ? "1" : "0"),
-    setProxyArp: (name, on) => setKernelValue(`net/ipv4/conf/${name}/proxy_arp`, on ? "1" : "0"),
+    setProxyArp(name, on) {
+      // Waiting up to 0.8 s lets others answer first (arp(7)): nobody else has these addresses. It would also let a host's
+      // first packets arrive as one burst, of which connection tracking drops all pings but the first.
+      setKernelValue(`net/ipv4/neigh/${name}/proxy_delay`, on ? "0" : "80");
+      setKernelValue(`net/ipv4/conf/${name}/proxy_arp`, on ? "1" : "0");
+    },
 
     addLinkLocal(name, identifier) {
       const operation = `give ${name} its IPv6 link-local address`;

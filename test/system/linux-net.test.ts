@@ -45,6 +45,7 @@ await inNetworkNamespace(async () => {
       net.setProxyArp("eth0", on);
       assert.equal(value("ip_forward"), on ? "1" : "0");
       assert.equal(value("conf/eth0/proxy_arp"), on ? "1" : "0");
+      assert.equal(value("neigh/eth0/proxy_delay"), on ? "0" : "80");
     }
     assert.throws(() => net.setProxyArp("eth9", true), { name: "SystemError", errno: "ENOENT" });
   });
