@@ -148,7 +148,11 @@ describe("x86_64 image", () => {
     const up = await machine.expect(UP);
     assert.equal(machine.seen.slice(0, up), "fixture app is up, the addon says 42\r\n");
     assert.match(String(await machine.shell("mount")), /\/dev\/vdb on \/data type ext4 \(rw,nosuid,nodev,noatime\)/);
-    assert.equal(await machine.shell("cat /proc/sys/net/ipv4/ip_forward; hostname"), "1\nculvert");
+    // Forwarding is the app's, once its firewall stands.
+    assert.equal(await machine.shell("cat /proc/sys/net/ipv4/ip_forward; hostname"), "0\nculvert");
+    // Modules come when they are asked for, with all that they need.
+    const chain = "nft add table inet t; nft add chain inet t c '{ type nat hook prerouting priority 0; }'";
+    assert.equal(await machine.shell(`${chain}; modprobe pppoe; lsmod | grep -cE "^(nft_chain_nat|pppoe) "`), "2");
     assert.match(String(await machine.shell("ip addr show lo")), /127\.0\.0\.1\/8/);
     assert.match(
       String(await machine.shell("ls /sys/class/misc /dev/net; cat /etc/os-release")),
