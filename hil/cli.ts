@@ -25,6 +25,8 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
   culvert lab leases                     who uses which bench, since when, and what for
   culvert lab release BENCH              take a bench away from whoever uses it
   culvert lab schema                     the JSON schema of bench files, for editors
+  culvert lab record NAME|FILE.yaml      write the bench file of a board by watching it boot
+                  [--port PATH,...] [--baud N] [--power "shelly: http://10.0.0.7"]
   culvert doctor [--repair] [--json]     is this computer fit for labs? what is wrong, and what to do;
                                          --repair does it
   culvert console TARGET [--baud RATE]   this terminal on a device's console: /dev/ttyUSB0, tcp:HOST:PORT,
@@ -134,7 +136,7 @@ async function lab(argv: readonly string[]): Promise<number> {
       const status = await runBenchCommand(verb, rest);
       if (status !== undefined) return status;
       throw new UsageError(
-        `'lab ${verb ?? ""}' is not a command; there are lab list, run, attach, replay, explain, report, leases, release, schema`,
+        `'lab ${verb ?? ""}' is not a command; there are lab list, run, attach, replay, explain, report, leases, release, schema, record`,
       );
     }
   }

@@ -24,6 +24,10 @@ export async function runBenchCommand(verb: string | undefined, argv: readonly s
       takesNothing(verb, argv);
       console.log(JSON.stringify(benchJsonSchema(), null, 2));
       return 0;
+    case "record": {
+      const { record } = await import("./record-command.ts");
+      return await record(argv);
+    }
     case "serve":
       takesNothing(verb, argv);
       return await serve();

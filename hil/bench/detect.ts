@@ -42,7 +42,7 @@ export function textScore(bytes: Buffer): number {
 }
 
 /** As much as this must be read before a rate is believed, and so much of it must be text. */
-export const SAMPLE_BYTES = 48;
+export const SAMPLE_BYTES = 40;
 export const SURE_SCORE = 0.9;
 
 /** Whether the sample was read at the rate at which it was sent. Text has spaces and more letters than anything else; a repeated byte has not. */

@@ -200,6 +200,9 @@ test("aliases that blow up are refused", () => {
   assert.match(mistakesOf(bomb)[0] ?? "", /alias/i);
 });
 
+/** Any bytes, each as one character. */
+const bytes = fc.uint8Array({ maxLength: 200 }).map((all) => Buffer.from(all).toString("latin1"));
+
 test("whatever a file holds, it is a bench or a list of problems with places in it", () => {
   const words = fc.constantFrom(
     ..."name: console: power: ladder: serial: qemu true { } [ ] , - & * ! | > \" ' # x 1 ~ %TAG --- ... \n \t".split(
@@ -209,16 +212,16 @@ test("whatever a file holds, it is a bench or a list of problems with places in 
     "\n",
   );
   const texts = fc.oneof(
-    fc.string({ unit: "binary" }),
+    bytes,
     fc.array(words, { maxLength: 40 }).map((list) => list.join(" ")),
   );
   fc.assert(
     fc.property(texts, (text) => {
       for (const line of mistakesOf(text)) {
-        const place = /^b\.yaml:([1-9]\d*):([1-9]\d*) {2}\S/.exec(line);
+        const place = /^b\.yaml:([1-9]\d*):([1-9]\d*) {2}./.exec(line);
         assert.ok(place !== null && Number(place[1]) <= text.split("\n").length, line);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });

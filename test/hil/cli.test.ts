@@ -28,7 +28,7 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lba"], /'lba' is not a command; there are lab, console, configure, doctor, emulate, image, help/],
   [
     ["lab"],
-    /'lab ' is not a command; there are lab list, run, attach, replay, explain, report, leases, release, schema/,
+    /'lab ' is not a command; there are lab list, run, attach, replay, explain, report, leases, release, schema, record/,
   ],
   [["lab", "run", "--sute", "x"], /lab run: Unknown option '--sute'; it takes --suite, --filter, --report/],
   [["lab", "run", "--suite"], /lab run: .*--suite/],
@@ -58,6 +58,12 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lab", "release"], /lab release: it takes the name of one bench; `culvert lab leases` lists those in use/],
   [["lab", "release", "no-such-bench"], /lab release: bench 'no-such-bench' is not in use; allowed: /],
   [["lab", "leases", "all"], /lab leases: 'all' is too much; it takes nothing/],
+  [["lab", "record"], /lab record: it takes a name for the bench, or the path of the file to write/],
+  [["lab", "record", "board-example"], /lab record: .*board-example\.yaml is there already; it is not overwritten/],
+  [["lab", "record", "new one"], /lab record: name: must be letters/],
+  [["lab", "record", "new", "--baud", "11520"], /lab record: console\.baud: 11520 is no baud rate/],
+  [["lab", "record", "new", "--power", "shely: http://h"], /lab record: power: .*did you mean shelly/],
+  [["lab", "record", "new", "--pots", "x"], /lab record: Unknown option '--pots'; it takes --port, --baud, --power/],
   [["lab", "schema", "x"], /lab schema: 'x' is too much; it takes nothing/],
   [["emulate", "--stat", "x"], /emulate: Unknown option '--stat'; it takes --state/],
 ];
