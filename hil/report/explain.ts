@@ -5,6 +5,7 @@
 import { elapsedMs } from "../clock.ts";
 import type { FaultClass } from "../fault.ts";
 import { type Omen, omensOf } from "./omens.ts";
+import { withoutOrdinary } from "./ordinary.ts";
 import { readReport } from "./run-fold.ts";
 import { countsInWords, countVerdicts, failedStep, isGood, type RunReport, type ScenarioResult } from "./run-report.ts";
 import { type Packet, readPackets } from "./wire/packets.ts";
@@ -18,7 +19,7 @@ export interface Explanation {
   readonly faultClass: FaultClass | undefined;
   /** What was found instead, as the failure says it; several lines. */
   readonly found: string;
-  /** What was out of the ordinary before it, in the order of time. The first is where to look first. */
+  /** What was out of the ordinary before it, in the order of time; what passed scenarios show too is not. The first is where to look first. */
   readonly omens: readonly Omen[];
   /** The same of the whole run. */
   readonly allOmens: readonly Omen[];
@@ -76,7 +77,7 @@ export function explain(report: RunReport, packets: readonly Packet[] = packetsO
     }
     return {
       ...base,
-      ...evidence(allOmens, report.startedNs, fault.atNs),
+      ...evidence(report, allOmens, report.startedNs, fault.atNs),
       verdict: isGood(counts) ? "pass" : "fail",
       headline: `outside any scenario: ${firstLine(fault.failure.text)}`,
       whose: WHOSE[fault.failure.faultClass],
@@ -99,12 +100,12 @@ export function explain(report: RunReport, packets: readonly Packet[] = packetsO
       ? `The run ended here: its last event is ${seconds(report.startedNs, atNs)} after its start.`
       : (culprit.because ?? "");
     const verdict = isInterrupted ? "interrupted" : "fail";
-    return { ...common, ...evidence(allOmens, fromNs, atNs), verdict, headline, found, atNs };
+    return { ...common, ...evidence(report, allOmens, fromNs, atNs), verdict, headline, found, atNs };
   }
   const { faultClass, text, node } = step.failure;
   return {
     ...common,
-    ...evidence(allOmens, fromNs, step.endedNs),
+    ...evidence(report, allOmens, fromNs, step.endedNs),
     verdict: "fail",
     headline: `${culprit.name} failed at: ${step.name}`,
     whose: WHOSE[faultClass] + (node === undefined ? "" : `, at ${node}`),
@@ -123,8 +124,8 @@ function firstCulprit({ scenarios }: RunReport): ScenarioResult | undefined {
   return firstOf("fail") ?? firstOf("interrupted");
 }
 
-function evidence(allOmens: readonly Omen[], fromNs: bigint, toNs: bigint) {
-  const all = allOmens.filter(({ atNs }) => atNs >= fromNs && atNs <= toNs);
+function evidence(report: RunReport, allOmens: readonly Omen[], fromNs: bigint, toNs: bigint) {
+  const all = withoutOrdinary(report, allOmens).filter(({ atNs }) => atNs >= fromNs && atNs <= toNs);
   // The first shows the cause, the last what it came to.
   const shown = all.length <= OMENS_SHOWN ? all : [...all.slice(0, OMENS_SHOWN - 2), ...all.slice(-2)];
   return { omens: shown, omitted: all.length - shown.length };
@@ -156,7 +157,7 @@ export function emitExplanation(explanation: Explanation, startedNs: bigint): st
   if (whose !== "") lines.push(`  ${whose}`);
   if (found !== "") lines.push(...found.split("\n").map((line) => `    ${line}`));
   if (omens.length > 0) {
-    lines.push("  out of the ordinary before that, the first first:");
+    lines.push("  likely cause, and what else was out of the ordinary before that:");
     for (const omen of omens) lines.push(`  ${at(omen.atNs)}  ${omen.where}: ${omen.text}${times(omen.count)}`);
     if (omitted > 0) lines.push(`             and ${omitted} more`);
   } else if (atNs !== undefined) lines.push("  nothing else was out of the ordinary before that");

@@ -1,4 +1,5 @@
 /** What is out of the ordinary in a run, on whichever stream it shows: what the lab did to frames, what died, what packets complain of. */
+import { isTakenDown, keyOf } from "./ordinary.ts";
 import type { RunReport } from "./run-report.ts";
 import type { Packet } from "./wire/packets.ts";
 
@@ -56,7 +57,7 @@ export function omensOf(report: RunReport, packets: readonly Packet[]): Omen[] {
   for (const { link, traps, changes } of report.links) {
     const trapped = new Set(traps.map(({ frame }) => frame));
     for (const { atNs, rule, frame } of traps)
-      add("trap", atNs, link, `trap "${rule}" took ${frameName(link, frame)}`, frame);
+      add("trap", atNs, link, `the trap "${rule}" took ${frameName(link, frame)}`, frame);
     for (const { atNs, text } of changes) if (!text.startsWith("healed")) add("line", atNs, link, text);
     for (const fault of faultsOf(report, link, ofLink.get(link) ?? [])) {
       if (trapped.has(fault.frame) && fault.text.startsWith("trap:")) continue;
@@ -65,7 +66,8 @@ export function omensOf(report: RunReport, packets: readonly Packet[]): Omen[] {
     }
   }
   for (const { node, power, states, lines } of report.nodes) {
-    for (const { atNs, to, by } of power) if (to === "off") add("power", atNs, node, `switched off by ${by}`);
+    for (const { atNs, to, by } of power)
+      if (to === "off" && !isTakenDown(report, atNs)) add("power", atNs, node, `switched off by ${by}`);
     for (const { atNs, from, to } of states) if (BAD_STATE.test(to)) add("state", atNs, node, `${from} → ${to}`);
     for (const { atNs, kind, text } of lines)
       if (kind === "received" && isDeath(text)) add("console", atNs, node, `says "${text.trim()}"`);
@@ -96,14 +98,14 @@ function faultsOf(report: RunReport, link: string, packets: readonly Packet[]) {
   );
 }
 
-/** Texts that differ in numbers only are the same; the first stands for all within this time. */
+/** The first stands for all of the same within this time. */
 const REPEAT_NS = 30_000_000_000n;
 
 function countRepeats(omens: readonly Omen[]): Omen[] {
   const first = new Map<string, Omen & { count: number }>();
   const told: Omen[] = [];
   for (const omen of omens) {
-    const key = `${omen.stream} ${omen.where} ${omen.text.replace(/\d+/g, "#")}`;
+    const key = keyOf(omen);
     const before = first.get(key);
     if (before !== undefined && omen.atNs - before.atNs <= REPEAT_NS) before.count++;
     else {

@@ -14,9 +14,13 @@ const IP_PROTOCOL = { icmp: 1, tcp: 6, udp: 17, gre: 47 } as const;
 const PPTP_PORT = 1723;
 
 /** Reads any bytes, and never throws. `messages` are the control messages that end in this frame. */
-export function describeFrame(frame: Buffer, messages: readonly ControlMessage[], dissection = dissect(frame)): Words {
+export function describeFrame(
+  frame: Buffer,
+  messages: readonly ControlMessage[],
+  { dissection = dissect(frame), isClosing = false }: { dissection?: Dissection; isClosing?: boolean } = {},
+): Words {
   const { tcp, gre, ppp } = dissection;
-  if (tcp !== undefined) return describeTcp(frame, dissection, messages);
+  if (tcp !== undefined) return describeTcp(frame, dissection, messages, isClosing);
   if (gre !== undefined) return describeGre(gre, ppp, dissection);
   const ethertype = frame.length < 14 ? 0 : frame.readUInt16BE(12);
   if (ethertype === ETHERTYPE.arp) return describeArp(frame);
@@ -37,7 +41,12 @@ function bulk(traffic: Traffic, fields: () => readonly Field[]): Words {
 
 const TCP_FLAG = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
 
-function describeTcp(frame: Buffer, { tcp }: Dissection, messages: readonly ControlMessage[]): Words {
+function describeTcp(
+  frame: Buffer,
+  { tcp }: Dissection,
+  messages: readonly ControlMessage[],
+  isClosing: boolean,
+): Words {
   if (tcp === undefined) return bulk("tcp", () => []);
   const { source, destination, sourcePort, destinationPort, sequence, payload } = tcp;
   const isPptp = sourcePort === PPTP_PORT || destinationPort === PPTP_PORT;
@@ -63,7 +72,8 @@ function describeTcp(frame: Buffer, { tcp }: Dissection, messages: readonly Cont
   }
   if (!has("syn") && !has("fin") && !has("rst")) return bulk(traffic, fields);
   const marks = names().filter((name) => name !== "ACK" || has("syn"));
-  const wrong = has("rst") && isPptp ? `the control connection of ${source} and ${destination} was reset` : undefined;
+  const wrong =
+    has("rst") && isPptp && !isClosing ? `the control connection of ${source} and ${destination} was reset` : undefined;
   return { traffic, label: `TCP ${marks.join("-")} ${source} → ${destination}`, fields, wrong };
 }
 

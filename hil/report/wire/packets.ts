@@ -22,6 +22,14 @@ export interface Packet extends Words {
   readonly fault: string | undefined;
 }
 
+/** After one of these, a reset of the control connection is how it ends. */
+const CLOSING: ReadonlySet<string> = new Set([
+  "stop-control-connection-request",
+  "stop-control-connection-reply",
+  "call-clear-request",
+  "call-disconnect-notify",
+]);
+
 /** The capture of a link; `problem` says in words why there is less than there was. */
 export interface LinkPackets {
   readonly packets: readonly Packet[];
@@ -53,10 +61,17 @@ export function describePackets(link: LinkResult, captured: readonly CapturedPac
   const nodes = link.ports.map((port) => port.replace(/\..*/, ""));
   const watch = new ControlWatch();
   const homes = new Map<number, string>();
+  const closing = new Set<string>();
   return captured.map(({ interfaceIndex, timestampNs, bytes, comment }, index) => {
     const from = nodes[interfaceIndex] ?? `port ${interfaceIndex}`;
     const dissection = dissect(bytes);
-    const { traffic, label, fields, wrong } = describeFrame(bytes, watch.see(dissection.tcp), dissection);
+    const messages = watch.see(dissection.tcp);
+    const { tcp } = dissection;
+    const connection = tcp && [tcp.source, tcp.destination].sort().join(" ");
+    if (connection !== undefined && tcp?.isSyn) closing.delete(connection);
+    if (connection !== undefined && messages.some(({ type }) => CLOSING.has(type))) closing.add(connection);
+    const isClosing = connection !== undefined && closing.has(connection);
+    const { traffic, label, fields, wrong } = describeFrame(bytes, messages, { dissection, isClosing });
     let to = nodes[1 - interfaceIndex];
     if (nodes.length !== 2) {
       if (bytes.length >= 12) homes.set(bytes.readUIntBE(6, 6), from);

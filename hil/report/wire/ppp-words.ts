@@ -84,8 +84,10 @@ function insideOf(protocol: number, packet: CpPacket): Inside {
   const { code, data } = packet;
   if (WITH_OPTIONS.includes(code)) return optionsInside(protocol, data);
   if (code === CpCode.protocolReject && data.length >= 2) {
-    const name = protocolName(data.readUInt16BE(0));
-    return { summary: name, fields: [["Rejected protocol", name]], isWrong: true };
+    const rejected = data.readUInt16BE(0);
+    const name = protocolName(rejected);
+    // Whoever has no IPv6 says so in every call, and the call goes on without.
+    return { summary: name, fields: [["Rejected protocol", name]], isWrong: rejected !== Protocol.ipv6cp };
   }
   if (code === CpCode.codeReject) return { summary: "", fields: [["Rejected packet", hex(data)]], isWrong: true };
   if (code === CpCode.resetRequest) return { summary: "", fields: [], isWrong: true };
