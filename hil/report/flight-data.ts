@@ -39,11 +39,16 @@ export function flightData(
   };
 }
 
-/** The first cause, or else the failure itself. */
-function focusOf({ scenarios, startedNs }: RunReport, { scenario, omens, atNs }: Explanation): Pick<PageData, "focus"> {
-  const at = omens[0]?.atNs ?? atNs;
-  const index = scenario === undefined ? -1 : scenarios.indexOf(scenario);
-  return at === undefined || index < 0 ? {} : { focus: { scenario: index, at: secondsAfter(startedNs, at) } };
+/** The first cause, or else the failure itself; around it, the step that failed. */
+function focusOf({ startedNs }: RunReport, { scenario, omens: [first], atNs }: Explanation): Pick<PageData, "focus"> {
+  const at = first?.atNs ?? atNs;
+  if (at === undefined || scenario === undefined) return {};
+  const step = scenario.steps.find(({ failure, isInterrupted }) => failure !== undefined || isInterrupted);
+  const from = secondsAfter(startedNs, step?.startedNs ?? scenario.attempts.at(-1)?.startedNs ?? at);
+  const to = secondsAfter(startedNs, step?.endedNs ?? atNs ?? at);
+  const seconds = secondsAfter(startedNs, at);
+  const frame = first?.frame === undefined ? {} : { frame: `${first.where}:${first.frame}` };
+  return { focus: { from: Math.min(from, seconds), to: Math.max(to, seconds), at: seconds, ...frame } };
 }
 
 /** Neighbours on a link stand beside each other, so that arrows are short: from a node, always on to one it has a link with. */
@@ -156,13 +161,19 @@ function pageScenario({ name, claim, verdict, because, attempts }: ScenarioResul
   };
 }
 
+function isHealing(text: string | undefined): boolean {
+  return text === undefined || text.startsWith("healed");
+}
+
 function marksOf(report: RunReport, captures: ReadonlyMap<string, LinkPackets>, omens: readonly Omen[]): PageMark[] {
   const marks: PageMark[] = [];
   const add = (kind: PageMark["kind"], atNs: bigint, where: string, text: string): void =>
     void marks.push({ kind, at: secondsAfter(report.startedNs, atNs), where, text });
   for (const { link, traps, changes } of report.links) {
     for (const { atNs, rule } of traps.slice(0, MARKS_KEPT)) add("trap", atNs, link, rule);
-    for (const { atNs, text } of changes.slice(0, MARKS_KEPT)) add("line", atNs, link, text);
+    // A fresh lab is healed before it is used: that is worth a mark only after something was done to the link.
+    const told = changes.filter(({ text }, at) => !isHealing(text) || !isHealing(changes[at - 1]?.text));
+    for (const { atNs, text } of told.slice(0, MARKS_KEPT)) add("line", atNs, link, text);
     const harmed = (captures.get(link)?.packets ?? []).filter(isHarmed).slice(0, MARKS_KEPT);
     for (const { atNs, fault } of harmed)
       if (fault !== undefined && !fault.startsWith("trap:")) add("fault", atNs, link, fault);

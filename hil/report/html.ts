@@ -7,6 +7,7 @@ import { elapsedMs } from "../clock.ts";
 import { secondsAfter } from "./bursts.ts";
 import { type Explanation, explain, times } from "./explain.ts";
 import { flightData } from "./flight-data.ts";
+import type { Omen } from "./omens.ts";
 import { countsInWords, countVerdicts, type RunReport } from "./run-report.ts";
 import { type LinkPackets, readPackets } from "./wire/packets.ts";
 
@@ -56,9 +57,10 @@ function emitHead(report: RunReport, explanation: Explanation): string {
     ...report.facts.map(({ name, value }) => [name, value]),
     ...(report.command.length === 0 ? [] : [["command", report.command.join(" ")]]),
   ];
-  const jump = (ns: bigint): string => {
+  const jump = (ns: bigint, omen?: Omen): string => {
     const at = secondsAfter(startedNs, ns).toFixed(6);
-    return `<a class="at" href="#t=${at}">${(elapsedMs(startedNs, ns) / 1000).toFixed(3)} s</a>`;
+    const frame = omen?.frame === undefined ? "" : `&amp;frame=${encodeURIComponent(omen.where)}:${omen.frame}`;
+    return `<a class="at" href="#t=${at}${frame}">${(elapsedMs(startedNs, ns) / 1000).toFixed(3)} s</a>`;
   };
   const [first = "", ...more] = found.split("\n");
   const moreText = more.join("\n").trim();
@@ -69,7 +71,7 @@ function emitHead(report: RunReport, explanation: Explanation): string {
     moreText === "" ? "" : `<details><summary>all it says</summary><pre>${escapeHtml(found)}</pre></details>`;
   const cause = omens.map(
     (omen, index) =>
-      `<li class="${omen.stream}${index === 0 ? " first" : ""}">${jump(omen.atNs)} <b>${escapeHtml(omen.where)}</b> ${escapeHtml(omen.text)}${times(omen.count)}</li>`,
+      `<li class="${omen.stream}${index === 0 ? " first" : ""}">${jump(omen.atNs, omen)} <b>${escapeHtml(omen.where)}:</b> ${escapeHtml(omen.text)}${times(omen.count)}</li>`,
   );
   if (omitted > 0) cause.splice(-2, 0, `<li class="more">and ${omitted} more</li>`);
   if (atNs !== undefined)
@@ -79,7 +81,7 @@ function emitHead(report: RunReport, explanation: Explanation): string {
   const evidence =
     cause.length === 0
       ? ""
-      : `<section class="cause" aria-label="What was out of the ordinary"><h2>Out of the ordinary before it</h2><ol>${cause.join("")}</ol></section>`;
+      : `<section class="cause" aria-label="Cause"><h2>${omens.length === 0 ? "When" : omens.length === 1 ? "Likely cause" : "Likely cause first, then what else was out of the ordinary"}</h2><ol>${cause.join("")}</ol></section>`;
   return `<header class="head ${verdict}">
 <section class="verdict" aria-label="Verdict">
 <p class="title"><span class="badge">${WORD[verdict]}</span> ${escapeHtml(report.title)} <span class="counts">${countsInWords(countVerdicts(report))} in ${took}</span></p>

@@ -14,7 +14,7 @@ export interface PageData {
   /** In the order of time. */
   readonly marks: readonly PageMark[];
   /** Where a reader should look first; absent when nothing failed. */
-  readonly focus?: { readonly scenario: number; readonly at: number };
+  readonly focus?: { readonly from: number; readonly to: number; readonly at: number; readonly frame?: string };
 }
 
 export interface PageNode {

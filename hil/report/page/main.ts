@@ -48,11 +48,16 @@ function goToAddress(): boolean {
   const at = Number.parseFloat(parts.get("t") ?? "");
   const scenario = data.scenarios.findIndex(({ name }) => name === parts.get("scenario"));
   if (scenario >= 0) store.only(scenario);
-  const [, linkName, frame] = /^(.*):(\d+)$/.exec(parts.get("frame") ?? "") ?? [];
-  const link = data.links.findIndex(({ name }) => name === linkName);
-  const row = data.rows.findIndex((each) => each.link === link && each.frame === Number(frame));
-  if (Number.isFinite(at)) store.go(at, row >= 0 ? { kind: "row", row } : nearestTrouble(at));
+  if (Number.isFinite(at)) store.go(at, rowOf(parts.get("frame") ?? "") ?? nearestTrouble(at));
   return Number.isFinite(at) || scenario >= 0;
+}
+
+/** The row of a frame, named as in the address. */
+function rowOf(name: string): Selection | undefined {
+  const [, linkName, frame] = /^(.*):(\d+)$/.exec(name) ?? [];
+  const link = data.links.findIndex((each) => each.name === linkName);
+  const row = data.rows.findIndex((each) => each.link === link && each.frame === Number(frame));
+  return row < 0 ? undefined : { kind: "row", row };
 }
 
 /** A link in the head names an instant at which something happened: that is what the reader wants to see. */
@@ -91,13 +96,10 @@ addEventListener("keydown", (event) => {
   }
 });
 
-/** Without an address, a failure is shown first: its scenario fills the clock, and the cursor is on the first cause. */
-if (!goToAddress()) {
-  const { focus } = data;
-  const span = focus === undefined ? undefined : store.scenarioSpan(focus.scenario);
-  if (span !== undefined) {
-    const margin = Math.max(0.05, (span.to - span.from) * 0.03);
-    store.look({ from: span.from - margin, to: span.to + margin });
-  }
-  if (focus !== undefined) store.go(focus.at, nearestTrouble(focus.at));
+/** Without an address, a failure is shown first: its step fills the clock, and the cursor is on the first cause. */
+if (!goToAddress() && data.focus !== undefined) {
+  const { from, to, at, frame } = data.focus;
+  const margin = Math.max(0.05, (to - from) * 0.05);
+  store.look({ from: from - margin, to: to + margin });
+  store.go(at, rowOf(frame ?? "") ?? nearestTrouble(at));
 }

@@ -11,14 +11,15 @@ export interface Item {
 export function itemsOf(store: Store): Item[] {
   const { data, view } = store;
   const items: Item[] = [];
+  const hasRow = (kind: string): boolean => kind === "fault" || (kind === "trap" && data.rows.length > 0);
   const inSight = (from: number, to = from): boolean => to >= view.from && from <= view.to;
   for (const [row, each] of data.rows.entries()) {
     if (inSight(each.at, each.to) && store.isRowShown(each))
       items.push({ at: each.at, selection: { kind: "row", row } });
   }
   for (const [mark, { at, where, kind }] of data.marks.entries()) {
-    // A harmed frame has a row of its own, which says so.
-    if (kind === "fault" || !inSight(at) || !store.isTimeShown(at) || !store.isPlaceShown(where)) continue;
+    // A harmed or trapped frame has a row of its own, which says so.
+    if (hasRow(kind) || !inSight(at) || !store.isTimeShown(at) || !store.isPlaceShown(where)) continue;
     items.push({ at, selection: { kind: "mark", mark } });
   }
   for (const [scenario, { attempts }] of data.scenarios.entries()) {

@@ -34,7 +34,9 @@ export class Sequence {
       el("span", { class: "say" }, this.#count),
     );
     this.#scroller.append(this.#sheet);
-    this.element = el("section", { class: "pane sequence", "aria-label": "Sequence diagram" }, head, this.#scroller);
+    const share = Math.min(50, 34 + 3 * Math.max(0, nodes.length - FEW));
+    const attributes = { class: "pane sequence", "aria-label": "Sequence diagram", style: `--ladder:${share}%` };
+    this.element = el("section", attributes, head, this.#scroller);
     this.#scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
     this.#scroller.addEventListener("click", (event) => {
       const row = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-item]") : null;
@@ -46,7 +48,10 @@ export class Sequence {
       event.preventDefault();
       this.step(by);
     });
-    new ResizeObserver(() => this.#draw()).observe(this.#scroller);
+    new ResizeObserver(() => {
+      this.#follow(); // the pane of details took room, or gave it back
+      this.#draw();
+    }).observe(this.#scroller);
     store.onChange((changes) => {
       if (changes.has("view") || changes.has("filter")) this.#collect();
       if (changes.has("cursor") || changes.has("filter")) this.#follow();
