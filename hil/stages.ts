@@ -45,7 +45,7 @@ export class Stages {
   readonly #journal: EventSink;
   readonly #report: ReportStage;
   readonly #broken = new Set<string>();
-  #isPrepared = false;
+  #prepared: Promise<void> | undefined;
 
   constructor(parts: {
     readonly suite: Suite;
@@ -106,9 +106,12 @@ export class Stages {
   }
 
   async #prepare(): Promise<void> {
-    if (this.#isPrepared) return;
+    this.#prepared ??= this.#buildNodes();
+    await this.#prepared; // what could not be built once is not tried again
+  }
+
+  async #buildNodes(): Promise<void> {
     await this.#report(BUILT, 1, (step) => step("build every node", () => this.#host.prepare()));
-    this.#isPrepared = true;
     const board = this.#host.unsavable;
     if (board === undefined) return;
     const text = `${board} is a board and cannot be saved: every scenario that wants a fresh lab boots it`;

@@ -30,7 +30,8 @@ export class CommandRefused extends Error {
 
 export class DeviceConsole {
   readonly #console: Console;
-  #asked: keyof typeof LOGIN_PROMPTS = "login";
+  /** What the device asks for; undefined when it was restored and nobody here saw it ask. */
+  #asked: keyof typeof LOGIN_PROMPTS | undefined;
 
   constructor(console: Console) {
     this.#console = console;
@@ -45,6 +46,10 @@ export class DeviceConsole {
   /** Logs in as `admin`; on a factory-new device this sets the password. */
   async login(password: string): Promise<void> {
     const wait = { withinMs: ANSWER_WITHIN_MS, reason: "the login to be accepted" };
+    if (this.#asked === undefined) {
+      this.#console.write("\r");
+      this.#asked = (await this.#console.expect(LOGIN_PROMPTS, wait)).pattern;
+    }
     if (this.#asked === "firstBoot") {
       this.#console.write(`${password}\r`);
       await this.#console.expect({ repeat: "Repeat password: " }, wait);

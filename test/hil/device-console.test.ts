@@ -36,6 +36,18 @@ test("the first login sets the password, later ones give it", async () => {
   assert.deepEqual(later.typed, ["admin\r", "secret\r", "terminal length 0\r"]);
 });
 
+test("a restored device is asked first what it wants: a new password, or the known one", async () => {
+  const again = "A password has at least 8 characters.\r\nNew password: ";
+  const fresh = deviceWith({ "": again, secret: ["Repeat password: ", "router> "], "terminal length 0": "router> " });
+  await fresh.device.login("secret");
+  assert.deepEqual(fresh.typed, ["\r", "secret\r", "secret\r", "terminal length 0\r"]);
+  const known = deviceWith({
+    ...{ "": "router login: ", admin: "Password: ", secret: "router> ", "terminal length 0": "router> " },
+  });
+  await known.device.login("secret");
+  assert.deepEqual(known.typed, ["\r", "admin\r", "secret\r", "terminal length 0\r"]);
+});
+
 test("an answer is what stands between the echo and the next prompt", async () => {
   const { device } = deviceWith({ "show x": "one> two\r\n  router> three\r\n\r\nrouter> " });
   assert.equal(await device.run("show x"), "one> two\n  router> three\n");
