@@ -86,6 +86,15 @@ test("a click on a console line takes the diagram there; a link with a time does
   await again.page.close();
 });
 
+test("a link with a frame's number shows that frame, whatever time it says", async () => {
+  const { page } = await open({ outcome: "fail" }, "#t=0.5&frame=internet:15");
+  await page.waitForSelector(".detail h3:has-text('CHAP Success')");
+  assert.match((await page.textContent(".detail")) ?? "", /frame 15 of internet\.pcapng/);
+  const href = (await page.getAttribute("header .cause .first a", "href")) ?? "";
+  assert.match(href, /^#t=2\.\d+&frame=internet:15$/, "as the head links to it");
+  await page.close();
+});
+
 test("zooming in leaves fewer rows in sight, and the whole run is one key away", async () => {
   const { page } = await open({ outcome: "pass", data: 200 });
   const rowsAre = async (relation: string): Promise<number> => {

@@ -18,7 +18,7 @@ const MARK: Readonly<Record<PageMark["kind"], readonly [glyph: string, colour: s
   trap: ["◆", "trap"],
   fault: ["▾", "trap"],
   line: ["≈", "trap"],
-  power: ["⏻", "dim"],
+  power: ["○", "dim"],
   omen: ["▲", "warn"],
   snapshot: ["●", "accent"],
   message: ["·", "dim"],

@@ -40,7 +40,8 @@ function rank({ selection }: Item): number {
 }
 
 export function isSame(a: Selection | undefined, b: Selection | undefined): boolean {
-  return a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b);
+  if (a === undefined || b === undefined || a.kind !== b.kind) return false;
+  return (Object.keys(a) as (keyof Selection)[]).every((key) => a[key] === b[key]);
 }
 
 /** The item that is selected, or else the last one at or before that time. */

@@ -153,7 +153,7 @@ export class Sequence {
       "span",
       { class: "say", title: [row.label, row.fault, row.wrong].filter((text) => text !== undefined).join("\n") },
       el("i", { class: "chip" }, name),
-      row.fault === undefined ? undefined : el("b", { class: "fault" }, row.fault),
+      row.fault === undefined ? undefined : el("b", { class: "fault" }, briefly(row.fault)),
       trouble !== undefined && row.wrong !== undefined ? el("b", { class: "wrong" }, "!") : undefined,
       row.label.startsWith(`${name} `) ? row.label.slice(name.length + 1) : row.label,
     );
@@ -192,4 +192,9 @@ export class Sequence {
     const { length } = this.#store.data.nodes;
     return ((Math.max(0, node) + 0.5) / Math.max(1, length)) * 100;
   }
+}
+
+/** Of a trap's rule, what it does: which packet it did it to stands beside it. */
+function briefly(fault: string): string {
+  return fault.replace(/^(trap: \S+) .*/, "$1");
 }
