@@ -88,13 +88,13 @@ test("of much output the beginning and the end are kept", async () => {
 
 test("a silent command is reported while it works, and ended with a reason when it takes too long", () => {
   const code = `import { run } from ${JSON.stringify(pathToFileURL(path).href)};
-    const { ok, output } = await run(["sh", "-c", "echo begun; exec tail -f /dev/null"], { noteEveryMs: 100, limitMs: 350 });
+    const { ok, output } = await run(["sh", "-c", "echo begun; exec tail -f /dev/null"], { noteEveryMs: 600, limitMs: 2000 });
     console.log(JSON.stringify({ ok, output }));`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8" });
-  assert.match(stderr, /^(setup: `sh` is still at work after 0 s\n)+$/);
+  assert.match(stderr, /^(setup: `sh` is still at work after \d s\n)+$/);
   const { ok, output } = JSON.parse(stdout);
   assert.equal(ok, false);
-  assert.match(output, /^begun\nended after 0.35 s: /);
+  assert.match(output, /^begun\nended after 2 s: /);
 });
 
 test("a mistake on the command line is one line and status 2", () => {
