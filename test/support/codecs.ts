@@ -28,6 +28,8 @@ import { emitIpv6cpOption, parseIpv6cpOption } from "../../appliance/wire/ipv6cp
 import { emitLcpOption, parseLcpOption } from "../../appliance/wire/lcp-option.ts";
 import { emitPapMessage, emitPapRequest, parsePapMessage, parsePapRequest } from "../../appliance/wire/pap.ts";
 import { emitPppFrame, PLAIN_FRAMING, parsePppFrame } from "../../appliance/wire/ppp-frame.ts";
+import { emitRadiusPacket, parseRadiusPacket } from "../../appliance/wire/radius.ts";
+import { emitRadiusAttribute, interpretRadiusAttributes } from "../../appliance/wire/radius-attribute.ts";
 import { hex } from "./hex.ts";
 
 /** Control messages of a Windows 7 client (frames 31, 33, 48, 20, 22 of the reference capture) and of RRAS. */
@@ -129,6 +131,21 @@ const ipcp = options(parseIpcpOption, emitIpcpOption);
 const ipv6cp = options(parseIpv6cpOption, emitIpv6cpOption);
 const ccp = options(parseCcpOption, emitCcpOption);
 
+/** A whole packet with each attribute given its meaning and taken back. */
+function parseRadius(bytes: Buffer) {
+  const packet = parseRadiusPacket(bytes);
+  if (!packet.ok) return packet;
+  const { attributes, ...header } = packet.value;
+  return { ok: true, value: { ...header, attributes: interpretRadiusAttributes(attributes) } } as const;
+}
+/** RFC 2865 §7.2, and an Accept with Microsoft's attributes, two of them in one. */
+const RADIUS_PACKETS = [
+  hex(`01010047 2aee86f08d0d55969ca5978e0d3367a2 0108666c6f707379 031316e97557c316185895f293ff6344077275 0406c0a80110
+    050600000014 060600000002 070600000001`),
+  hex(`02010038 15efbc7dab26cfa3dc34d9c03c8601a4 0806fffffffe 1a1200000137070600000002080600000006
+    1a0c000001371a06 07533d41`),
+];
+
 const GRE = Object.values(WINDOWS_GRE);
 const FRAMES = GRE.filter((packet) => packet !== WINDOWS_GRE.ackOnly).map(insideGre);
 const PACKETS = GRE.filter((packet) => packet !== WINDOWS_GRE.ackOnly && packet !== WINDOWS_GRE.mppe).map(insidePpp);
@@ -160,5 +177,11 @@ export const CODECS: readonly Codec[] = [
   codec("MS-CHAPv2 response", parseMsChapV2Response, emitMsChapV2Response, [V2_VALUE]),
   codec("MS-CHAPv1 response", parseMsChapV1Response, emitMsChapV1Response, [V2_VALUE]),
   codec("Change-Password", parseChangePasswordV2, emitChangePasswordV2, [Buffer.alloc(582, 0x5a)]),
+  codec(
+    "RADIUS packet",
+    parseRadius,
+    (packet) => emitRadiusPacket({ ...packet, attributes: packet.attributes.map(emitRadiusAttribute) }),
+    RADIUS_PACKETS,
+  ),
   codec("MS-CHAP failure", parseMsChapFailure, emitMsChapFailure, [FAILURE, Buffer.from("E=648 R=0")]),
 ];
