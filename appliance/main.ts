@@ -5,6 +5,7 @@ import { folderDisk } from "./config/disk.ts";
 import { ConfigStore } from "./config/store.ts";
 import { kernelClock, kernelWallClock } from "./linux/clock.ts";
 import { tcpControlTransport } from "./linux/control-transport.ts";
+import { datagramTransport } from "./linux/datagram-transport.ts";
 import { greTransport } from "./linux/gre-socket.ts";
 import { kernelNet } from "./linux/net.ts";
 import { initPower } from "./linux/power.ts";
@@ -65,6 +66,7 @@ function main(): void {
       net,
       gre: tracer.gre(greTransport(addon)),
       control: tracer.control(tcpControlTransport),
+      datagrams: datagramTransport,
       log: journal,
     }),
     net,

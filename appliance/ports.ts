@@ -210,6 +210,25 @@ export interface WallClock {
   setMs(time: number): void;
 }
 
+/** UDP with one end of our own: what comes says where from. */
+export interface DatagramSocket {
+  /** A datagram that the kernel refuses (no route, no buffer) is gone, as on any wire. */
+  send(to: Ipv4, port: number, bytes: Buffer): void;
+  close(): void;
+}
+
+export interface DatagramTransport {
+  /**
+   * Opens a socket on `port` of every address, on a free one when it is undefined. The bytes belong to `received`.
+   * `failed` runs once when the port cannot be had; nothing is received or sent then.
+   */
+  open(
+    port: number | undefined,
+    received: (from: Ipv4, port: number, bytes: Buffer) => void,
+    failed: (error: SystemError) => void,
+  ): DatagramSocket;
+}
+
 /** The machine as a whole. Returns at once; the system ends the process in order (SIGTERM). */
 export interface Power {
   reboot(): void;

@@ -8,7 +8,7 @@ import type { Loading } from "../service/loading.ts";
 import type { FirewallRule } from "../service/router-views.ts";
 import { windowsLines } from "../service/windows-client.ts";
 import type { CommandName } from "./grammar.ts";
-import { historyLines, interfaceLines, logLines, problemLines, sessionLines, wrap } from "./output.ts";
+import { historyLines, interfaceLines, logLines, problemLines, radiusLines, sessionLines, wrap } from "./output.ts";
 import { firewallLines, leaseLines, natLines, routeLines, timeLines, wanLines } from "./router-output.ts";
 import { pcapngLines, traceLines } from "./trace-output.ts";
 
@@ -61,6 +61,8 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
       return show();
     case "show-vpn":
       return show(...sessionLines(appliance.sessions()));
+    case "show-vpn-radius":
+      return show(...radiusLines(appliance.radius()));
     case "show-log":
       return show(...logLines(appliance.lastLog(number ?? DEFAULT_LOG_LINES)));
     case "show-configuration":

@@ -8,6 +8,7 @@ export type Mode = "operational" | "configure";
 export type CommandName =
   | "configure"
   | "show-vpn"
+  | "show-vpn-radius"
   | "show-log"
   | "show-configuration"
   | "show-secrets"
@@ -87,6 +88,7 @@ export const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
   operational: [
     { name: "configure", words: ["configure"], help: "change the configuration" },
     { name: "show-vpn", words: ["show", "vpn"], help: "PPTP sessions and clients" },
+    { name: "show-vpn-radius", words: ["show", "vpn", "radius"], help: "RADIUS servers and what they answered" },
     {
       name: "show-log",
       words: ["show", "log"],
@@ -330,7 +332,7 @@ function match(
     const next = narrow(commands, depth, token.text);
     const words = [...new Set(next.map((command) => command.words[depth]))];
     if (words.length !== 1) {
-      const expected = (words.length === 0 ? commands : next).map((command) => command.words[depth]);
+      const expected = (words.length === 0 ? commands : next).flatMap((command) => command.words[depth] ?? []);
       const problem = words.length === 0 ? `"${token.text}" is no command here` : `"${token.text}" is not clear`;
       const hint = `expected: ${[...new Set(expected)].join(", ")}`;
       return { ok: false, column: token.start, problem, hint };

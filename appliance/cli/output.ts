@@ -1,6 +1,6 @@
 /** Values as lines of text, at most 80 columns wide except for the log, whose lines the terminal may wrap. */
 import type { Problem } from "../config/problem.ts";
-import type { InterfaceView, SessionView } from "../service/appliance.ts";
+import type { InterfaceView, RadiusView, SessionView } from "../service/appliance.ts";
 import type { HistoryEntry } from "../service/configuration.ts";
 import type { JournalLine } from "../service/journal.ts";
 import type { Candidate } from "./grammar.ts";
@@ -56,6 +56,25 @@ function connectionDetails(session: SessionView, connectedForMs: number): readon
     inAndOut,
     ...(losses.length === 0 ? [] : [`dropped: ${losses.map(([reason, count]) => `${count} ${reason}`).join(", ")}`]),
   ];
+}
+
+/** One row per server, and below it what was not as it should be. */
+export function radiusLines({ servers, waiting, lost }: RadiusView): readonly string[] {
+  if (servers.length === 0) return ["No RADIUS servers."];
+  const rows = servers.map(({ name, address, state, requests, accepts, rejects, accounted }) => [
+    cut(name, 20),
+    address,
+    state,
+    ...[requests, accepts, rejects, accounted].map(String),
+  ]);
+  const titles = ["Server", "Address", "State", "Requests", "Accepts", "Rejects", "Accounted"];
+  const [head = "", ...lines] = table(titles, rows);
+  const troubles = servers.map(({ repeated, unanswered, distrusted, late }) =>
+    Object.entries({ repeated, unanswered, distrusted, late }).flatMap(([what, n]) => (n > 0 ? [`${n} ${what}`] : [])),
+  );
+  const records = waiting + lost > 0 ? [`Accounting records: ${waiting} not confirmed yet, ${lost} lost`] : [];
+  const details = (i: number): readonly string[] => (troubles[i]?.length ? [`    ${troubles[i]?.join(", ")}`] : []);
+  return [head, ...lines.flatMap((line, i) => [line, ...details(i)]), ...records];
 }
 
 export function interfaceLines(interfaces: readonly InterfaceView[]): readonly string[] {

@@ -4,6 +4,7 @@
  * its use in settings.ts.
  */
 import { type Container, container, leaf, type Word } from "./schema-node.ts";
+import { radius } from "./schema-radius.ts";
 import { dhcpServer, dns, firewall, interfaces, nat, ntp, routes, syslog } from "./schema-router.ts";
 
 // What server and clients have alike.
@@ -74,6 +75,9 @@ const ipv6 = leaf(
   { default: "refuse" },
 );
 
+const rate = (help: string) =>
+  leaf(help, { kind: "integer", low: 64, high: 1_000_000 }, { unit: "kilobits per second" });
+
 /** The schema's version in stored files: it grows when a stored value gets another meaning. */
 export const SCHEMA_VERSION = 1;
 
@@ -126,6 +130,17 @@ export const SCHEMA: Container = container("settings", {
         { default: "refuse" },
       ),
       ipv6,
+      accounts: leaf(
+        "who is asked about a caller, in this order",
+        {
+          kind: "choices",
+          words: [
+            { word: "local", help: "vpn account; the next one for names that are not there" },
+            { word: "radius", help: "vpn radius; the next one when no server answers" },
+          ],
+        },
+        { default: ["local"] },
+      ),
     }),
     account: {
       node: "list",
@@ -143,8 +158,30 @@ export const SCHEMA: Container = container("settings", {
           most: 32,
         }),
         enabled: leaf("may dial in", { kind: "boolean" }, { default: true }),
+        "one-session": leaf(
+          "what a second call does while one stands",
+          {
+            kind: "choice",
+            words: [
+              { word: "false", help: "it is let in too" },
+              { word: "true", help: "it is turned away; a lost call stands for up to 100 seconds" },
+              { word: "replace", help: "it is let in, and the first one ends" },
+            ],
+          },
+          { default: "false" },
+        ),
+        "session-timeout": leaf(
+          "hang up after this long; never while nothing is set",
+          { kind: "integer", low: 60, high: 31_536_000 },
+          { unit: "seconds" },
+        ),
+        "rate-limit": container("faster packets are dropped; no limit while nothing is set", {
+          upload: rate("from the caller"),
+          download: rate("to the caller"),
+        }),
       }),
     },
+    radius,
     client: {
       node: "list",
       help: "we dial in there",

@@ -1,6 +1,7 @@
 /** The configuration as the values that the services work with. */
 import type { Ipv4Prefix } from "../ports.ts";
 import { CULVERT_CLIENT } from "../pptp/quirks.ts";
+import type { RadiusServerSettings, RadiusSettings } from "../radius/settings.ts";
 import type { Account, ClientSettings, ServerSettings } from "../tunnel/settings.ts";
 import { DEFAULT_REDIAL } from "../tunnel/virtual-interface.ts";
 import { Ipv4, parseIpv4 } from "../wire/ipv4.ts";
@@ -29,6 +30,8 @@ export interface VpnSettings {
   readonly server: ServerSettings;
   readonly accounts: readonly Account[];
   readonly clients: readonly ClientSettings[];
+  /** Without servers: nobody is asked, nobody is told. */
+  readonly radius: RadiusSettings;
 }
 
 export function systemName(config: Config): string {
@@ -63,9 +66,45 @@ export function vpnSettings(config: Config): VpnSettings {
       ...protection(config, "vpn server"),
       callback: text(config, "vpn server callback") as ServerSettings["callback"],
       ipv6: text(config, "vpn server ipv6") as ServerSettings["ipv6"],
+      accountSources: words(config, "vpn server accounts") as ServerSettings["accountSources"],
+      accounting: flag(config, "vpn radius accounting")
+        ? { interimMs: milliseconds(config, "vpn radius interim-interval") }
+        : undefined,
     },
     accounts: entriesOf(config, "vpn account").map((user) => account(config, user)),
     clients: enabledClients(config).map((name) => client(config, name)),
+    radius: radiusSettings(config),
+  };
+}
+
+function radiusSettings(config: Config): RadiusSettings {
+  const heard = flag(config, "vpn radius disconnect-messages");
+  return {
+    servers: radiusServers(config).map((name) => radiusServer(config, name)),
+    timeoutMs: milliseconds(config, "vpn radius timeout") ?? 0,
+    tries: integer(config, "vpn radius tries") ?? 0,
+    deadTimeMs: milliseconds(config, "vpn radius dead-time") ?? 0,
+    nasIdentifier: text(config, "vpn radius nas-identifier") ?? systemName(config),
+    nasAddress: ipv4(config, "vpn radius nas-address"),
+    dynamicPort: heard ? integer(config, "vpn radius disconnect-port") : undefined,
+  };
+}
+
+/** Names of the RADIUS servers, first to be asked first. */
+export function radiusServers(config: Config): readonly string[] {
+  const priority = (name: string): number => integer(config, `vpn radius server ${name} priority`) ?? 0;
+  return [...entriesOf(config, "vpn radius server")].sort((a, b) => priority(a) - priority(b));
+}
+
+function radiusServer(config: Config, name: string): RadiusServerSettings {
+  const path = `vpn radius server ${name}`;
+  return {
+    name,
+    address: ipv4(config, `${path} address`) ?? NOWHERE,
+    authenticationPort: integer(config, `${path} authentication-port`) ?? 0,
+    accountingPort: integer(config, `${path} accounting-port`) ?? 0,
+    secret: text(config, `${path} secret`) ?? "",
+    requireMessageAuthenticator: text(config, `${path} message-authenticator`) === "required",
   };
 }
 
@@ -82,6 +121,12 @@ export function account(config: Config, user: string): Account {
     enabled: flag(config, `${path} enabled`),
     address: ipv4(config, `${path} address`),
     routes: networks(config, `${path} route`),
+    oneSession: text(config, `${path} one-session`) as Account["oneSession"],
+    sessionTimeoutMs: milliseconds(config, `${path} session-timeout`),
+    rateLimit: {
+      upload: bitsPerSecond(config, `${path} rate-limit upload`),
+      download: bitsPerSecond(config, `${path} rate-limit download`),
+    },
   };
 }
 
@@ -92,7 +137,6 @@ export function enabledClients(config: Config): readonly string[] {
 
 function client(config: Config, name: string): ClientSettings {
   const path = `vpn client ${name}`;
-  const idleSeconds = integer(config, `${path} idle-timeout`);
   return {
     name,
     server: ipv4(config, `${path} server`) ?? NOWHERE,
@@ -105,7 +149,7 @@ function client(config: Config, name: string): ClientSettings {
     nat: flag(config, `${path} nat`),
     dial: {
       mode: text(config, `${path} dial`) as ClientSettings["dial"]["mode"],
-      idleMs: idleSeconds === undefined ? undefined : idleSeconds * 1000,
+      idleMs: milliseconds(config, `${path} idle-timeout`),
       ...DEFAULT_REDIAL,
     },
     profile: { ...CULVERT_CLIENT, ipv6: text(config, `${path} ipv6`) === "link-local" },
@@ -133,6 +177,14 @@ export function flag(config: Config, path: Path): boolean {
 export function integer(config: Config, path: Path): number | undefined {
   const value = valueAt(config, path);
   return typeof value === "number" ? value : undefined;
+}
+function milliseconds(config: Config, path: Path): number | undefined {
+  const seconds = integer(config, path);
+  return seconds === undefined ? undefined : seconds * 1000;
+}
+function bitsPerSecond(config: Config, path: Path): number | undefined {
+  const kilobits = integer(config, path);
+  return kilobits === undefined ? undefined : kilobits * 1000;
 }
 export function text(config: Config, path: Path): string | undefined {
   const value = valueAt(config, path);

@@ -11,6 +11,7 @@ import {
   ipv4,
   networks,
   prefix,
+  radiusServers,
   serverAddress,
   text,
   tunnelRoutes,
@@ -24,6 +25,7 @@ export function validate(config: Config): readonly Problem[] {
     ...interfaces(config),
     ...server(config),
     ...accounts(config),
+    ...radius(config),
     ...clients(config),
     ...routesIntoTunnels(config),
     ...router(config),
@@ -48,7 +50,8 @@ export function warnings(before: Config, after: Config): readonly string[] {
     );
   }
   const mayDialIn = entriesOf(after, "vpn account").some((user) => flag(after, `vpn account ${user} enabled`));
-  if (flag(after, "vpn server enabled") && !mayDialIn)
+  const asksRadius = words(after, "vpn server accounts").includes("radius");
+  if (flag(after, "vpn server enabled") && !mayDialIn && !asksRadius)
     heard.push("The VPN server is on, but no account can dial in: set vpn account NAME password PASSWORD.");
   return heard;
 }
@@ -204,6 +207,37 @@ function accounts(config: Config): Problem[] {
         hint: "choose an address that nobody has",
       });
   }
+  return problems;
+}
+
+function radius(config: Config): Problem[] {
+  const problems: Problem[] = [];
+  const found = (path: Path, problem: string, hint: string): void => void problems.push({ path, problem, hint });
+  const names = radiusServers(config);
+  const places = new Map<string, string>();
+  for (const name of names) {
+    const path = `vpn radius server ${name}`;
+    for (const [setting, value] of Object.entries({ address: "ADDRESS", secret: "SECRET" })) {
+      if (text(config, `${path} ${setting}`) === undefined)
+        found(`${path} ${setting}`, "the RADIUS server needs it", `set ${path} ${setting} ${value}`);
+    }
+    const address = ipv4(config, `${path} address`);
+    const ports = ["authentication-port", "accounting-port"].map((word) => integer(config, `${path} ${word}`));
+    if (ports[0] === ports[1])
+      found(`${path} accounting-port`, `${ports[0]} is the authentication port too`, "each needs a port of its own");
+    for (const port of address === undefined ? [] : new Set(ports)) {
+      const owner = places.get(`${address} ${port}`);
+      if (owner !== undefined)
+        found(`${path} address`, `server ${owner} is at the same address and port ${port}`, "delete one of the two");
+      places.set(`${address} ${port}`, owner ?? name);
+    }
+  }
+  if (words(config, "vpn server accounts").includes("radius") && names.length === 0)
+    found(
+      "vpn radius server",
+      "RADIUS is to be asked about callers, and no server is there",
+      "set vpn radius server NAME address ADDRESS",
+    );
   return problems;
 }
 

@@ -17,10 +17,12 @@ import type { EncryptedDirection } from "../ppp/network-phase.ts";
 import type { LocalCallId } from "../pptp/call-id.ts";
 import { GreSession } from "../pptp/gre-session.ts";
 import type { CallAddress } from "../tunnel/effect.ts";
+import type { RateLimit } from "../tunnel/settings.ts";
 import type { TrafficCounters } from "../tunnel/status.ts";
 import { emitGre, LONGEST_GRE_HEADER, parseGre, writeGreHeader } from "../wire/gre.ts";
 import { type Ipv4, isIpv4Packet, isIpv6Packet } from "../wire/ipv4.ts";
 import { PLAIN_FRAMING, type PppFraming, Protocol, skipAddressControl, writePppHeader } from "../wire/ppp-frame.ts";
+import { TokenBucket } from "./token-bucket.ts";
 
 /** What a TUN slot must leave free in front of a packet: GRE, PPP, MPPE headers and the inner protocol. */
 export const HEADROOM_BYTES = LONGEST_GRE_HEADER + 4 + MPPE_HEADER_BYTES + 2;
@@ -50,6 +52,9 @@ interface Call {
   /** IPV6CP is open: IPv6 packets are data too. */
   ipv6: boolean;
   framing: PppFraming;
+  /** Rate limits of IP packets; undefined is none. */
+  upload: TokenBucket | undefined;
+  download: TokenBucket | undefined;
   /** Packets GRE gave up since the last one MPPE saw. */
   lostBefore: number;
   resetAskedAt: Millis | undefined;
@@ -90,6 +95,8 @@ export class UserSpaceDataPlane {
       tun: undefined,
       ipv6: false,
       framing: PLAIN_FRAMING,
+      upload: undefined,
+      download: undefined,
       lostBefore: 0,
       resetAskedAt: undefined,
       lastTraffic: undefined,
@@ -138,6 +145,14 @@ export class UserSpaceDataPlane {
     if (call === undefined) return;
     call.tun = tun;
     call.framing = framing;
+  }
+
+  /** From now on IP packets above these rates are dropped. */
+  limit(callId: LocalCallId, { upload, download }: RateLimit): void {
+    const call = this.#calls.get(callId);
+    if (call === undefined) return;
+    call.upload = upload === undefined ? undefined : new TokenBucket(upload);
+    call.download = download === undefined ? undefined : new TokenBucket(download);
   }
 
   /** IPv6 passes too, until `detach`. */
@@ -260,6 +275,10 @@ export class UserSpaceDataPlane {
       return;
     }
     call.lastTraffic = this.#now;
+    if (call.upload?.take(end - start, this.#now) === false) {
+      drop(call, "above the upload limit");
+      return;
+    }
     call.receivedPackets++;
     call.receivedBytes += end - start;
     call.tun.write(frame.subarray(start, end));
@@ -287,6 +306,10 @@ export class UserSpaceDataPlane {
     if (!isNegotiated(call, protocol, slot, start, end)) return; // IPv6 of the kernel's own making
     if (call.requireEncryption && call.sender === undefined) return; // never in the clear, whatever the session does
     call.lastTraffic = this.#now;
+    if (call.download?.take(end - start, this.#now) === false) {
+      drop(call, "above the download limit");
+      return;
+    }
     call.sentPackets++;
     call.sentBytes += end - start;
     let at = start;

@@ -156,6 +156,8 @@ export class Authenticator {
     const request = parsePapRequest(packet.data);
     // RFC 1334 §2.2.1: a repeated request has a new identifier, which the answer must have too.
     if (this.#phase.at === "done") return [this.#reply(packet.identifier, this.#phase.success, this.#phase.message)];
+    // The same while the answer is not known yet: the peer repeats its request as often as it is impatient.
+    if (this.#phase.at === "verifying") this.#phase = { ...this.#phase, identifier: packet.identifier };
     if (!request.ok || this.#phase.at !== "challenging") return [];
     const { peerId, password } = request.value;
     return this.#verify(packet.identifier, {
@@ -189,16 +191,18 @@ export class Authenticator {
         const response = parseMsChapV1Response(value);
         if (!response.ok || !response.value.useNtResponse) return [];
         const ntResponse = Buffer.from(response.value.ntResponse);
-        return this.#verify(packet.identifier, { method: "mschap-v1", userName, challenge, ntResponse });
+        const { identifier } = packet;
+        return this.#verify(identifier, { method: "mschap-v1", userName, identifier, challenge, ntResponse });
       }
       case "mschap-v2": {
         const response = parseMsChapV2Response(value);
         if (!response.ok) return [];
         const peerChallenge = Buffer.from(response.value.peerChallenge);
         const ntResponse = Buffer.from(response.value.ntResponse);
-        const request: AuthRequest = { method: "mschap-v2", userName, challenge, peerChallenge, ntResponse };
+        const { identifier } = packet;
         this.#userName = userName;
-        return this.#verify(packet.identifier, request);
+        const request = { method: "mschap-v2", userName, identifier, challenge, peerChallenge, ntResponse } as const;
+        return this.#verify(identifier, request);
       }
     }
   }
@@ -215,6 +219,7 @@ export class Authenticator {
     return this.#verify(packet.identifier, {
       method: "mschap-v2",
       userName: this.#userName,
+      identifier: packet.identifier,
       challenge: phase.challenge,
       peerChallenge: Buffer.from(peerChallenge),
       ntResponse: Buffer.from(ntResponse),

@@ -19,9 +19,16 @@ import type { AuthMethod } from "./lcp.ts";
 export type AuthRequest = { readonly userName: Buffer } & (
   | { readonly method: "pap"; readonly password: Buffer }
   | { readonly method: "chap-md5"; readonly identifier: number; readonly challenge: Buffer; readonly response: Buffer }
-  | { readonly method: "mschap-v1"; readonly challenge: Buffer; readonly ntResponse: Buffer }
+  | {
+      readonly method: "mschap-v1";
+      readonly identifier: number;
+      readonly challenge: Buffer;
+      readonly ntResponse: Buffer;
+    }
   | {
       readonly method: "mschap-v2";
+      /** Of the CHAP packet; a RADIUS server hands it back. */
+      readonly identifier: number;
       /** Each 16 bytes. */
       readonly challenge: Buffer;
       readonly peerChallenge: Buffer;

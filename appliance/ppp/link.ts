@@ -58,10 +58,10 @@ export const PLAIN_LINK = {
 export type LinkInput =
   | { readonly type: "up" }
   | { readonly type: "frame"; readonly protocol: number; readonly payload: Buffer }
-  /** Answers the output `verify`. */
-  | { readonly type: "verdict"; readonly verdict: AuthVerdict }
-  /** Answers the output `authenticated`: how IPCP shall go. */
-  | { readonly type: "network"; readonly ipcp: IpcpSettings }
+  /** Answers the output `verify` that had this ticket; the answer to any other is ignored. */
+  | { readonly type: "verdict"; readonly ticket: number; readonly verdict: AuthVerdict }
+  /** Answers the output `authenticated`: how IPCP shall go, and whether MPPE is a must where our settings leave it open. */
+  | { readonly type: "network"; readonly ipcp: IpcpSettings; readonly requireEncryption?: boolean }
   /** The receive side of stateful MPPE lost step: ask the peer to flush. */
   | { readonly type: "mppe-reset-needed" }
   /** End it, telling the peer. */
@@ -70,7 +70,8 @@ export type LinkInput =
 
 export type LinkOutput =
   | Exclude<NetworkOutput, { type: "failed" }>
-  | { readonly type: "verify"; readonly request: AuthRequest }
+  /** Find out whether these credentials are good; the answer may come late, out of order or never. */
+  | { readonly type: "verify"; readonly ticket: number; readonly request: AuthRequest }
   | { readonly type: "lcp-opened" }
   /** LCP started over, and the keys with it: nothing is encrypted, or decrypted, until the next `mppe`. */
   | { readonly type: "mppe-gone" }
@@ -105,6 +106,11 @@ export class Link {
   #echoDeadline: Millis | undefined;
   /** The peer has sent a packet of the network phase: it knows that it is authenticated. */
   #heardNetwork = false;
+  /** The question of `verify` that waits for its answer. */
+  #openTicket: number | undefined;
+  #lastTicket = 0;
+  /** Who authenticated the peer wants MPPE, beyond our settings. */
+  #requireEncryption = false;
   #protocolRejects = 0;
   #networkUp = false;
   #out: LinkOutput[] = [];
@@ -174,12 +180,18 @@ export class Link {
         if (this.#phase.at !== "dead") this.#receive(input.protocol, input.payload, now);
         break;
       case "verdict":
-        if (this.#phase.at === "authenticate") this.#authenticate(this.#phase.auth.verdict(input.verdict, now), now);
+        // Another ticket: LCP has overtaken the question, or the peer has asked a new one since.
+        if (this.#phase.at === "authenticate" && this.#openTicket === input.ticket) {
+          this.#openTicket = undefined;
+          this.#authenticate(this.#phase.auth.verdict(input.verdict, now), now);
+        }
         break;
       case "network":
         // A late answer to an authentication that LCP has overtaken finds another one pending.
-        if (this.#phase.at === "authenticate" && this.#phase.keys !== undefined)
+        if (this.#phase.at === "authenticate" && this.#phase.keys !== undefined) {
+          this.#requireEncryption = input.requireEncryption ?? false;
           this.#callback(this.#phase.keys, input.ipcp, now);
+        }
         break;
       case "mppe-reset-needed":
         if (this.#phase.at === "network") this.#runNetwork(this.#phase.network.requestReset(), now);
@@ -273,6 +285,7 @@ export class Link {
       this.#setupDeadline ??= Millis(now + this.#settings.setupLimitMs);
     }
     this.#auth = undefined;
+    this.#openTicket = undefined;
     this.#heardNetwork = false;
     this.#echoDeadline = undefined;
     this.#networkGone();
@@ -297,8 +310,11 @@ export class Link {
 
   #authenticate(outputs: readonly AuthPhaseOutput[], now: Millis): void {
     for (const output of outputs) {
-      if (output.type === "send" || output.type === "verify") this.#out.push(output);
-      else if (output.type === "failed") this.#close(output.failure, now);
+      if (output.type === "send") this.#out.push(output);
+      else if (output.type === "verify") {
+        this.#openTicket = ++this.#lastTicket;
+        this.#out.push({ type: "verify", ticket: this.#openTicket, request: output.request });
+      } else if (output.type === "failed") this.#close(output.failure, now);
       else if (this.#phase.at === "authenticate") {
         this.#phase.keys = output.keys;
         this.#out.push({ type: "authenticated", userName: output.userName, method: output.method });
@@ -332,7 +348,10 @@ export class Link {
   }
 
   #network(keys: SessionKeys, ipcp: IpcpSettings, cbcp: Cbcp | undefined, now: Millis): void {
-    const network = new NetworkPhase(this.#settings, ipcp, keys, this.#identifiers, this.#random);
+    const { encryption } = this.#settings;
+    const use = this.#requireEncryption ? "required" : encryption.use;
+    const settings = { ...this.#settings, encryption: { ...encryption, use } };
+    const network = new NetworkPhase(settings, ipcp, keys, this.#identifiers, this.#random);
     this.#phase = { at: "network", network, cbcp };
     this.#runNetwork(network.start(now), now);
   }

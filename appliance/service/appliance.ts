@@ -1,11 +1,13 @@
 /** What the device can be asked to do: the only API of the front ends. */
 import type { Config } from "../config/config.ts";
 import { changedWithin } from "../config/diff.ts";
-import { systemName, text, type VpnSettings, vpnSettings } from "../config/settings.ts";
+import { radiusServers, systemName, text, type VpnSettings, vpnSettings } from "../config/settings.ts";
 import { ROUTER_BRANCHES, routerSettings } from "../config/settings-router.ts";
 import type { ConfigStore } from "../config/store.ts";
 import { validate } from "../config/validate.ts";
 import { type Clock, type LogLevel, type Millis, type Net, type Power, SystemError, type Timers } from "../ports.ts";
+import type { RadiusStatus } from "../radius/client.ts";
+import type { RadiusServerStatus } from "../radius/exchange.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
 import { formatIpv4, parseIpv4 } from "../wire/ipv4.ts";
 import type { Administrator } from "./administrator.ts";
@@ -25,6 +27,7 @@ export interface Vpn {
   sessions(): readonly SessionStatus[];
   /** Every configured client, connected or not. A session of its has the same id. */
   clients(): readonly ClientStatus[];
+  radius(): RadiusStatus;
   /** False when there is no such client. */
   dial(name: string): boolean;
   /** False when there is no such session or client. */
@@ -53,6 +56,11 @@ export interface SessionView {
   readonly encryption: string;
   readonly connectedForMs: number | undefined;
   readonly traffic: TrafficCounters;
+}
+
+/** The RADIUS servers, as a person reads of them. */
+export interface RadiusView extends Omit<RadiusStatus, "servers"> {
+  readonly servers: readonly (Omit<RadiusServerStatus, "address"> & { readonly address: string })[];
 }
 
 export interface InterfaceView {
@@ -140,6 +148,10 @@ export class Appliance {
       return this.#clientView(client, session);
     });
     return [...sessions.filter(({ role }) => role === "server"), ...clients];
+  }
+  radius(): RadiusView {
+    const { servers, ...records } = this.#parts.vpn.radius();
+    return { ...records, servers: servers.map((server) => ({ ...server, address: formatIpv4(server.address) })) };
   }
   /** Returns the state the client was in: a listening or waiting one dials now. Undefined when there is no such client. */
   dial(name: string): ClientStatus["state"] | undefined {
@@ -232,7 +244,9 @@ export class Appliance {
 
   #apply(before: Config, after: Config): readonly string[] {
     const router = changedWithin(before, after, ROUTER_BRANCHES) ? this.#applyRouter(after) : [];
-    const vpn = changedWithin(before, after, VPN_BRANCHES) ? this.#applyVpn(after) : [];
+    // RADIUS servers know us by the host name, as long as nothing else is set.
+    const renamed = radiusServers(after).length > 0 && changedWithin(before, after, ["system name"]);
+    const vpn = renamed || changedWithin(before, after, VPN_BRANCHES) ? this.#applyVpn(after) : [];
     return [...router, ...vpn];
   }
 

@@ -10,6 +10,7 @@ import type {
   ControlSocket,
   ControlSocketEvents,
   ControlTransport,
+  DatagramTransport,
   GreSocket,
   GreTransport,
   Log,
@@ -20,6 +21,7 @@ import type {
 } from "../ports.ts";
 import type { LocalCallId } from "../pptp/call-id.ts";
 import { CallIds } from "../pptp/call-id.ts";
+import type { RadiusStatus } from "../radius/client.ts";
 import { PptpClient } from "../tunnel/client.ts";
 import { ConnectionId, type Effect } from "../tunnel/effect.ts";
 import { LAST_SERVER_SESSION_ID, PptpServer } from "../tunnel/server.ts";
@@ -27,6 +29,7 @@ import type { SessionInput } from "../tunnel/session.ts";
 import type { ClientSettings } from "../tunnel/settings.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
+import { RadiusService } from "./radius.ts";
 import { TunnelInterfaces } from "./tunnel-interfaces.ts";
 
 /** RFC 2637 §3.1. */
@@ -42,6 +45,7 @@ export interface VpnPorts {
   readonly net: Net;
   readonly gre: GreTransport;
   readonly control: ControlTransport;
+  readonly datagrams: DatagramTransport;
   readonly log: Log;
 }
 
@@ -66,6 +70,9 @@ export class VpnService {
   readonly #dials = new Map<ConnectionId, { abort(): void }>();
   readonly #owners = new Map<LocalCallId, Owner>();
   readonly #interfaces: TunnelInterfaces;
+  readonly #radius: RadiusService;
+  /** What ended calls had carried, until the accounting has asked for it. */
+  readonly #finalTraffic = new Map<LocalCallId, TrafficCounters>();
   readonly #clients = new Map<string, PptpClient>();
   #server: PptpServer | undefined;
   #gre: GreSocket | undefined;
@@ -80,6 +87,19 @@ export class VpnService {
   constructor(ports: VpnPorts) {
     this.#ports = ports;
     this.#callIds = new CallIds(ports.random);
+    this.#radius = new RadiusService(ports, {
+      answered: (ticket, answer) => {
+        const now = ports.clock.now();
+        if (this.#server) this.#carryOut(this.#server, this.#server.answered(ticket, answer, now), now);
+      },
+      dynamic: (request) => {
+        const now = ports.clock.now();
+        if (this.#server === undefined) return 0;
+        const { count, effects } = this.#server.dynamic(request, now);
+        this.#carryOut(this.#server, effects, now);
+        return count;
+      },
+    });
     this.#interfaces = new TunnelInterfaces(ports.net, ports.log, {
       packets: (callId) => {
         this.#plane?.transmit(callId, ports.clock.now());
@@ -94,8 +114,9 @@ export class VpnService {
   }
 
   /** Server and clients as they shall be from now on; sessions that the change does not concern go on undisturbed. */
-  apply({ server, accounts, clients }: VpnSettings): void {
+  apply({ server, accounts, clients, radius }: VpnSettings): void {
     const now = this.#ports.clock.now();
+    this.#radius.apply(radius, server.enabled && server.accounting !== undefined);
     if ((server.enabled || clients.length > 0) && this.#plane === undefined) this.#openPlane();
     this.#server ??= new PptpServer(server, this.#ports.random, this.#callIds, (local, peer) =>
       this.#answersStart(local, peer),
@@ -172,6 +193,10 @@ export class VpnService {
     }));
   }
 
+  radius(): RadiusStatus {
+    return this.#radius.status();
+  }
+
   /** False when there is no such client. */
   dial(name: string): boolean {
     const client = this.#clients.get(name);
@@ -213,6 +238,7 @@ export class VpnService {
     for (const dial of this.#dials.values()) dial.abort();
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#radius.close();
     this.#interfaces.close();
     this.#gre?.close();
     this.#gre = undefined;
@@ -317,6 +343,7 @@ export class VpnService {
     this.#plane?.tick(now);
     for (const owner of this.#allOwners()) {
       if (owner instanceof PptpClient) owner.traffic(this.#plane?.lastTraffic(owner.callId));
+      else owner.traffic((callId) => this.#plane?.lastTraffic(callId));
       this.#carryOut(owner, owner.tick(now), now);
     }
     for (const client of this.#retiring) if (client.status() === undefined) this.#retiring.delete(client);
@@ -379,13 +406,30 @@ export class VpnService {
         break;
       case "close-call":
         this.#networkDown(owner, effect.callId);
+        this.#keepTraffic(owner, effect.callId);
         this.#plane?.close(effect.callId);
         this.#owners.delete(effect.callId);
         break;
+      case "ask-radius":
+        this.#radius.ask(effect.question);
+        break;
+      case "account": {
+        const { callId, record } = effect;
+        const traffic = this.#plane?.counters(callId) ?? this.#finalTraffic.get(callId) ?? NO_TRAFFIC;
+        this.#radius.account({ ...record, traffic });
+        break;
+      }
       case "log":
         this.#ports.log.write(effect.level, "pptp", effect.text);
         break;
     }
+  }
+
+  /** A server session's last accounting record comes after its call was closed, in the same breath. */
+  #keepTraffic(owner: Owner, callId: LocalCallId): void {
+    const traffic = owner instanceof PptpServer ? this.#plane?.counters(callId) : undefined;
+    this.#finalTraffic.clear();
+    if (traffic !== undefined) this.#finalTraffic.set(callId, traffic);
   }
 
   #networkUp(owner: Owner, up: Extract<Effect, { type: "network-up" }>, now: Millis): void {
@@ -395,10 +439,13 @@ export class VpnService {
         this.#interfaces.pin(owner.settings.server);
         this.#interfaces.stopWaiting(owner.settings.name);
       }
-      const { routes, nat } =
-        owner instanceof PptpClient ? owner.settings : { routes: owner.routesOf(callId), nat: false };
+      const { routes, nat, rateLimit } =
+        owner instanceof PptpClient
+          ? { ...owner.settings, rateLimit: undefined }
+          : { ...owner.termsOf(callId), nat: false };
       const tun = this.#interfaces.up(callId, up, routes, nat);
       this.#plane?.attach(callId, tun, up.framing);
+      if (rateLimit !== undefined) this.#plane?.limit(callId, rateLimit);
     } catch (error) {
       // Without an interface the session is of no use: it ends, and the peer is told.
       if (owner instanceof PptpClient) this.#interfaces.unpin(owner.settings.server);

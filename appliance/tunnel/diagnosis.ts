@@ -16,6 +16,16 @@ export type SessionFailure =
   | { readonly reason: "connection-lost"; readonly text: string }
   /** Client: the server dialled us at the same moment, and its connection goes first (RFC 2637 §3.1.3). */
   | { readonly reason: "collision" }
+  /** No RADIUS server answered, and nobody else could be asked about the caller. */
+  | { readonly reason: "radius-no-answer" }
+  /** A RADIUS server let the caller in on terms that cannot be had here. */
+  | { readonly reason: "radius-unusable"; readonly server: string; readonly text: string }
+  /** A RADIUS server ended the session (Disconnect-Request). */
+  | { readonly reason: "radius-disconnect" }
+  | { readonly reason: "session-timeout" }
+  | { readonly reason: "idle-timeout" }
+  /** The same account connected again, and may have one session only. */
+  | { readonly reason: "replaced" }
   /** Client: TCP port 1723 of the server could not be reached. */
   | { readonly reason: "unreachable"; readonly text: string };
 
@@ -33,6 +43,10 @@ export function isOrderly(failure: SessionFailure, stage: Stage): boolean {
   switch (failure.reason) {
     case "administrative":
     case "collision":
+    case "radius-disconnect":
+    case "session-timeout":
+    case "idle-timeout":
+    case "replaced":
       return true;
     case "terminated-by-peer":
       return failure.windowsError === 0 || (failure.windowsError === undefined && stage === "network-up");
@@ -167,6 +181,27 @@ export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
         windowsError: undefined,
         advice: "",
       };
+    case "radius-no-answer":
+      return {
+        what: "no RADIUS server answered",
+        windowsError: 734,
+        advice:
+          "look at 'show vpn radius'; check address, port and shared secret, and that the server knows this device as a client",
+      };
+    case "radius-unusable":
+      return {
+        what: `the answer of RADIUS server ${failure.server} cannot be used: ${failure.text}`,
+        windowsError: 734,
+        advice: "change what the RADIUS server answers for this user",
+      };
+    case "radius-disconnect":
+      return { what: "a RADIUS server ended the session", windowsError: 629, advice: "" };
+    case "session-timeout":
+      return { what: "the session lasted as long as it may", windowsError: 629, advice: "" };
+    case "idle-timeout":
+      return { what: "nothing passed for as long as a session may be idle", windowsError: 629, advice: "" };
+    case "replaced":
+      return { what: "the same account connected again and may have one session only", windowsError: 629, advice: "" };
     case "unreachable":
       return {
         what: `the server cannot be reached on TCP port 1723: ${failure.text}`,
@@ -185,7 +220,11 @@ function refusedCredentials(errorCode: number, message: string): Diagnosis {
     case 648:
       return { what: "the password has expired", windowsError: 648, advice: "set a new password" };
     case 649:
-      return { what: "the account has no permission to dial in", windowsError: 649, advice: "" };
+      return {
+        what: `the account may not dial in${message === "" ? "" : ` (${quoted(message)})`}`,
+        windowsError: 649,
+        advice: "",
+      };
     case 709:
       return { what: "the password could not be changed", windowsError: 709, advice: "" };
     default:

@@ -3,6 +3,8 @@
 import type { LogLevel } from "../ports.ts";
 import type { EncryptedDirection } from "../ppp/network-phase.ts";
 import type { LocalCallId, PeerCallId } from "../pptp/call-id.ts";
+import type { AccessQuestion } from "../radius/access.ts";
+import type { SessionRecord } from "../radius/accounting.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
 import type { PppFraming } from "../wire/ppp-frame.ts";
 
@@ -57,4 +59,8 @@ export type Effect =
   /** IPv6 may pass on this call's interface too. Interface identifiers, 8 bytes each. */
   | { readonly type: "ipv6-up"; readonly callId: LocalCallId; readonly local: Buffer; readonly remote: Buffer }
   | { readonly type: "close-call"; readonly callId: LocalCallId }
+  /** Ask the RADIUS servers; the answer goes to `PptpServer.answered`. */
+  | { readonly type: "ask-radius"; readonly question: AccessQuestion }
+  /** Tell the RADIUS servers, with the traffic of this call so far. */
+  | { readonly type: "account"; readonly callId: LocalCallId; readonly record: SessionRecord }
   | { readonly type: "log"; readonly level: LogLevel; readonly text: string };

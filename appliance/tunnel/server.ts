@@ -6,17 +6,21 @@
  */
 
 import { type Ipv4Prefix, Millis, type Random } from "../ports.ts";
-import type { AuthRequest, AuthVerdict } from "../ppp/credentials.ts";
-import { accountName, METHOD_NAME, verifyPassword, WRONG_PASSWORD } from "../ppp/credentials.ts";
+import { accountName, METHOD_NAME } from "../ppp/credentials.ts";
 import type { AuthMethod } from "../ppp/lcp.ts";
 import { type LinkSettings, PLAIN_LINK } from "../ppp/link.ts";
 import { CallIds, type LocalCallId } from "../pptp/call-id.ts";
+import type { AccessAnswer } from "../radius/access.ts";
+import type { SessionRecord } from "../radius/accounting.ts";
+import type { DynamicRequest } from "../radius/dynamic-authorization.ts";
 import { formatIpv4, type Ipv4 } from "../wire/ipv4.ts";
 import { AddressPool } from "./address-pool.ts";
+import { Admission, type Applicant, type Decision } from "./admission.ts";
 import { diagnose, isOrderly, type SessionFailure } from "./diagnosis.ts";
 import type { ConnectionId, Effect } from "./effect.ts";
+import { Guest, printable } from "./guest.ts";
 import type { Session, SessionInput, SessionOutput, SessionSettings } from "./session.ts";
-import type { Account, ServerSettings } from "./settings.ts";
+import type { Account, RateLimit, ServerSettings } from "./settings.ts";
 import { encryptionName, type SessionStatus, type Stage } from "./status.ts";
 import { StrangerLog } from "./stranger-log.ts";
 import { Tunnel, type TunnelOutput } from "./tunnel.ts";
@@ -30,29 +34,20 @@ export const LAST_SERVER_SESSION_ID = 99_999;
 /** windows.md §4, start race. */
 const HOLD_LCP_MS = 100;
 
-/** What the server knows of a session beside the protocol. */
-interface Guest {
-  readonly id: number;
-  readonly session: Session;
-  readonly tunnel: Tunnel;
-  user: string | undefined;
-  method: AuthMethod | undefined;
-  address: Ipv4 | undefined;
-  encryption: string;
-  connectedAt: Millis | undefined;
-}
-
 export class PptpServer {
   readonly #random: Random;
   readonly #callIds: CallIds;
   readonly #tunnels = new Map<ConnectionId, Tunnel>();
   readonly #guests = new Map<LocalCallId, Guest>();
   readonly #pool = new AddressPool();
+  readonly #admission = new Admission((user, but) => this.#othersOf(user, but).length > 0);
   #settings: ServerSettings;
-  #accounts = new Map<string, Account>();
   readonly #answersStart: (local: Ipv4, peer: Ipv4) => boolean;
   readonly #strangers = new StrangerLog();
   #nextId = 1;
+  /** Makes Acct-Session-Ids differ from those before a restart. */
+  readonly #epoch: string;
+  #accounted = 0;
   #effects: Effect[] = [];
 
   /** `answersStart`: whether a peer's Start-Control-Connection-Request is answered; not when a client of ours wins a collision. */
@@ -66,35 +61,30 @@ export class PptpServer {
     this.#random = random;
     this.#callIds = callIds;
     this.#answersStart = answersStart;
+    this.#epoch = random.bytes(4).toString("hex");
     this.#pool.resize(settings.pool);
   }
 
   get deadline(): Millis | undefined {
-    const set = [...this.#tunnels.values()].map((tunnel) => tunnel.deadline).filter((instant) => instant !== undefined);
+    const all = [...this.#tunnels.values(), ...this.#guests.values()].map(({ deadline }) => deadline);
+    const set = all.filter((instant) => instant !== undefined);
     return set.length === 0 ? undefined : Millis(Math.min(...set));
   }
 
   /** New sessions go by the new settings; running ones stay, unless their account is gone, disabled or has a new password. */
   configure(settings: ServerSettings, accounts: readonly Account[], now: Millis): readonly Effect[] {
     return this.#collect(() => {
-      const before = this.#accounts;
       this.#settings = settings;
-      this.#accounts = new Map(accounts.map((account) => [account.user, account]));
+      this.#admission.configure(settings.accountSources, accounts);
       this.#pool.resize(settings.pool);
       this.#pool.reserve(accounts.map(({ address }) => address).filter((address) => address !== undefined));
       for (const guest of [...this.#guests.values()]) {
-        const was = guest.user === undefined ? undefined : before.get(guest.user);
-        const is = guest.user === undefined ? undefined : this.#accounts.get(guest.user);
+        const was = guest.admitted?.by === "local" ? guest.admitted.account : undefined;
+        const is = this.#admission.account(was?.user);
         const revoked = was !== undefined && (is === undefined || !is.enabled || isAnother(was, is));
         if (revoked || !settings.enabled) this.#hangUp(guest, now);
       }
     });
-  }
-
-  /** The networks behind the far end of a call: those of its account. */
-  routesOf(callId: LocalCallId): readonly Ipv4Prefix[] {
-    const user = this.#guests.get(callId)?.user;
-    return (user === undefined ? undefined : this.#accounts.get(user)?.routes) ?? [];
   }
 
   sessions(): readonly Omit<SessionStatus, "traffic" | "interfaceName">[] {
@@ -157,8 +147,44 @@ export class PptpServer {
     });
   }
 
+  /** The answer to the effect `ask-radius` with this ticket, however late: one that nobody waits for changes nothing. */
+  answered(ticket: number, answer: AccessAnswer, now: Millis): readonly Effect[] {
+    return this.#collect(() => {
+      const answered = this.#admission.answered(ticket, answer);
+      if (answered !== undefined) this.#decided(answered.applicant, answered.decision, now);
+    });
+  }
+
+  /** A RADIUS server wants sessions ended or changed; `count` says how many it meant. */
+  dynamic(request: DynamicRequest, now: Millis): { readonly count: number; readonly effects: readonly Effect[] } {
+    const meant = [...this.#guests.values()].filter((guest) => !guest.ending && guest.isMeant(request.selector));
+    const effects = this.#collect(() => {
+      for (const guest of meant)
+        if (request.type === "disconnect") this.#hangUp(guest, now, { reason: "radius-disconnect" });
+        else guest.change(request.sessionTimeoutMs, request.idleTimeoutMs);
+    });
+    return { count: meant.length, effects };
+  }
+
+  /** When an IP packet last passed through each call, for time-outs; to be told before `tick`. */
+  traffic(lastTraffic: (callId: LocalCallId) => Millis | undefined): void {
+    for (const [callId, guest] of this.#guests) guest.traffic(lastTraffic(callId));
+  }
+
+  /** What the session's interface needs beside its addresses. */
+  termsOf(callId: LocalCallId): { readonly routes: readonly Ipv4Prefix[]; readonly rateLimit: RateLimit | undefined } {
+    const admitted = this.#guests.get(callId)?.admitted;
+    if (admitted?.by === "radius") return { routes: admitted.grants.routes, rateLimit: undefined };
+    return { routes: admitted?.account.routes ?? [], rateLimit: admitted?.account.rateLimit };
+  }
+
   tick(now: Millis): readonly Effect[] {
     return this.#collect(() => {
+      for (const guest of [...this.#guests.values()]) {
+        const due = guest.tick(now);
+        if (due === "interim") this.#account(guest, guest.record("interim", now));
+        else if (due !== undefined) this.#hangUp(guest, now, due);
+      }
       for (const tunnel of [...this.#tunnels.values()])
         if (tunnel.deadline !== undefined && now >= tunnel.deadline) this.#take(tunnel, tunnel.tick(now), now);
     });
@@ -200,16 +226,10 @@ export class PptpServer {
           );
           break;
         case "session-started":
-          this.#guests.set(output.session.callId, {
-            id: this.#nextSessionId(),
-            session: output.session,
-            tunnel,
-            user: undefined,
-            method: undefined,
-            address: undefined,
-            encryption: "none",
-            connectedAt: undefined,
-          });
+          this.#guests.set(
+            output.session.callId,
+            new Guest(this.#nextSessionId(), output.session, tunnel, this.#acctSessionId()),
+          );
           break;
         case "session-output":
           this.#sessionOutput(output.session, output.output, now);
@@ -234,6 +254,11 @@ export class PptpServer {
     return id;
   }
 
+  #acctSessionId(): string {
+    this.#accounted = (this.#accounted + 1) >>> 0;
+    return `${this.#epoch}${this.#accounted.toString(16).padStart(8, "0")}`;
+  }
+
   /** Tunnels that had a session: its end is reported, theirs need not be. */
   readonly #hadSession = new Set<Tunnel>();
 
@@ -243,8 +268,12 @@ export class PptpServer {
     switch (output.type) {
       case "verify": {
         guest.user = accountName(output.request.userName); // claimed so far: a failure is reported under this name
-        const verdict = this.#verify(output.request);
-        this.#feed(guest, { type: "verdict", verdict }, now);
+        guest.userName = output.request.userName;
+        guest.admitted = undefined;
+        const { callId } = session;
+        const { ticket: verifyTicket, request } = output;
+        const applicant = { callId, verifyTicket, session: guest.radiusSession, request };
+        this.#decided(applicant, this.#admission.decide(applicant), now);
         break;
       }
       case "authenticated":
@@ -254,10 +283,11 @@ export class PptpServer {
         guest.encryption = encryptionName(output.receive.agreement, output.send.agreement);
         break;
       case "network-up":
-        guest.connectedAt = now;
+        if (guest.connected(now, this.#settings.accounting?.interimMs))
+          this.#account(guest, guest.record("start", now));
         this.#log(
           "info",
-          `${name(guest)}: connected as ${formatIpv4(output.remote)}, ${guest.method === undefined ? "no authentication" : METHOD_NAME[guest.method]}, encryption ${guest.encryption}`,
+          `${guest.label}: connected as ${formatIpv4(output.remote)}, ${guest.method === undefined ? "no authentication" : METHOD_NAME[guest.method]}, encryption ${guest.encryption}`,
         );
         break;
       default:
@@ -273,41 +303,84 @@ export class PptpServer {
     const guest = this.#guests.get(session.callId);
     if (guest === undefined) return;
     this.#guests.delete(session.callId);
+    this.#admission.forget(session.callId);
     this.#hadSession.add(guest.tunnel);
+    this.#account(guest, guest.record("stop", now, failure));
     if (guest.address !== undefined) this.#pool.release(guest.address);
-    this.#report(name(guest), failure, session.stage, guest.address !== undefined, now);
+    this.#report(guest.label, failure, session.stage, guest.address !== undefined, now);
   }
 
-  #hangUp(guest: Guest, now: Millis): void {
-    this.#feed(guest, { type: "hang-up", failure: { reason: "administrative" } }, now);
+  #hangUp(guest: Guest, now: Millis, failure: SessionFailure = { reason: "administrative" }): void {
+    guest.ending = true;
+    this.#feed(guest, { type: "hang-up", failure }, now);
+  }
+
+  #account(guest: Guest, record: SessionRecord | undefined): void {
+    if (record !== undefined && this.#settings.accounting !== undefined)
+      this.#effects.push({ type: "account", callId: guest.session.callId, record });
   }
 
   // --- accounts and addresses --------------------------------------------------------------------------------------
 
-  #verify(request: AuthRequest): AuthVerdict {
-    const account = this.#accounts.get(accountName(request.userName));
-    // An unknown user costs the same work as a wrong password, and gets the same answer.
-    const verdict = verifyPassword(request, account?.password ?? "");
-    if (account === undefined || account.password === "") return WRONG_PASSWORD;
-    // Whether an account is disabled is told only to who knows its password.
-    if (verdict.ok && !account.enabled) return { ok: false, errorCode: 647, message: "Account disabled" };
-    return verdict;
+  #decided({ callId, verifyTicket: ticket }: Applicant, decision: Decision, now: Millis): void {
+    const guest = this.#guests.get(callId);
+    if (guest === undefined) return;
+    switch (decision.type) {
+      case "ask":
+        this.#effects.push({ type: "ask-radius", question: decision.question });
+        break;
+      case "hang-up":
+        this.#hangUp(guest, now, decision.failure);
+        break;
+      case "verdict":
+        guest.admitted = decision.admitted;
+        this.#feed(guest, { type: "verdict", ticket, verdict: decision.verdict }, now);
+        break;
+    }
+  }
+
+  /** Other sessions of this account of ours that have come as far as an address. */
+  #othersOf(user: string, but: LocalCallId): readonly Guest[] {
+    return [...this.#guests.values()].filter(
+      ({ admitted, user: theirs, address, session, ending }) =>
+        admitted?.by === "local" && theirs === user && address !== undefined && session.callId !== but && !ending,
+    );
   }
 
   #authenticated(guest: Guest, userName: Buffer | undefined, method: AuthMethod | undefined, now: Millis): void {
     guest.user = userName && accountName(userName);
     guest.method = method;
-    const account = guest.user === undefined ? undefined : this.#accounts.get(guest.user);
-    const address = this.#pool.take(account?.address);
+    this.#releaseAddress(guest); // LCP has started over
+    const { admitted } = guest;
+    const account = admitted?.by === "local" ? admitted.account : undefined;
+    const grants = admitted?.by === "radius" ? admitted.grants : undefined;
+    if (account?.oneSession === "replace")
+      for (const other of this.#othersOf(account.user, guest.session.callId)) {
+        this.#hangUp(other, now, { reason: "replaced" });
+        // The peer may be gone for good: the newcomer does not wait for its farewell.
+        this.#releaseAddress(other);
+      }
+    const { localAddress, dns, wins } = this.#settings;
+    const forbidden = [guest.tunnel.ends.peer, localAddress];
+    if (grants?.address !== undefined && forbidden.includes(grants.address)) {
+      const text = `${formatIpv4(grants.address)} is an end of this very tunnel`;
+      this.#hangUp(guest, now, { reason: "radius-unusable", server: grants.server, text });
+      return;
+    }
+    const address = this.#pool.take(grants?.address ?? account?.address);
     if (address === undefined) {
-      this.#feed(guest, { type: "hang-up", failure: { reason: "no-free-address" } }, now);
+      this.#hangUp(guest, now, { reason: "no-free-address" });
       return;
     }
     guest.address = address;
-    const { localAddress, dns, wins } = this.#settings;
-    const forbidden = [guest.tunnel.ends.peer, localAddress];
-    const ipcp = { local: localAddress, remote: address, dns, wins, ask: [], forbidden };
-    this.#feed(guest, { type: "network", ipcp }, now);
+    const servers = grants !== undefined && grants.dns.length > 0 ? grants.dns : dns;
+    const ipcp = { local: localAddress, remote: address, dns: servers, wins, ask: [], forbidden };
+    this.#feed(guest, { type: "network", ipcp, requireEncryption: grants?.requireEncryption ?? false }, now);
+  }
+
+  #releaseAddress(guest: Guest): void {
+    if (guest.address !== undefined) this.#pool.release(guest.address);
+    guest.address = undefined;
   }
 
   #acceptCall(): SessionSettings | undefined {
@@ -362,15 +435,6 @@ export class PptpServer {
 
 function where(tunnel: Tunnel): string {
   return formatIpv4(tunnel.ends.peer);
-}
-
-function name(guest: Guest): string {
-  return `session ${guest.id} ${guest.user === undefined ? "(no user yet)" : printable(guest.user)} from ${where(guest.tunnel)}`;
-}
-
-/** A name from the network, before or after it was verified, for a line of the log: no control characters, no novels. */
-function printable(user: string): string {
-  return user.slice(0, 64).replace(/[^\x20-\x7e\u00a0-\uffff]/g, "?");
 }
 
 /** How far a connection came that never had a session. */

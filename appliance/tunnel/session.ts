@@ -31,8 +31,8 @@ export type SessionInput =
   | { readonly type: "call-established" }
   | { readonly type: "link-info" }
   | { readonly type: "frame"; readonly protocol: number; readonly payload: Buffer }
-  | { readonly type: "verdict"; readonly verdict: AuthVerdict }
-  | { readonly type: "network"; readonly ipcp: IpcpSettings }
+  | { readonly type: "verdict"; readonly ticket: number; readonly verdict: AuthVerdict }
+  | { readonly type: "network"; readonly ipcp: IpcpSettings; readonly requireEncryption?: boolean }
   | { readonly type: "mppe-reset-needed" }
   | { readonly type: "hang-up"; readonly failure: SessionFailure }
   /** The call is gone: nothing can be sent any more. */
@@ -51,7 +51,7 @@ export type SessionOutput =
   | { readonly type: "flush-encryption" }
   | { readonly type: "forget-encryption" }
   | { readonly type: "set-link-info"; readonly sendAccm: number; readonly receiveAccm: number }
-  | { readonly type: "verify"; readonly request: AuthRequest }
+  | { readonly type: "verify"; readonly ticket: number; readonly request: AuthRequest }
   | { readonly type: "authenticated"; readonly userName: Buffer | undefined; readonly method: AuthMethod | undefined }
   | {
       readonly type: "network-up";

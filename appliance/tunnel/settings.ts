@@ -25,6 +25,20 @@ export interface ServerSettings {
   readonly callback: "refuse" | "cbcp";
   /** `link-local` negotiates IPV6CP and carries link-local IPv6; `refuse` answers Protocol-Reject. */
   readonly ipv6: "refuse" | "link-local";
+  /** Who is asked about a caller, in this order: the next one when the account is unknown here, or no server answers. */
+  readonly accountSources: readonly AccountSource[];
+  /** Whether RADIUS servers are told of sessions, and how often of running ones where they do not say it themselves. */
+  readonly accounting: { readonly interimMs: number | undefined } | undefined;
+}
+
+export type AccountSource = "local" | "radius";
+
+/** Bits per second, as the caller sees them; undefined is as fast as the line. */
+export interface RateLimit {
+  /** From the caller. */
+  readonly upload: number | undefined;
+  /** To the caller. */
+  readonly download: number | undefined;
 }
 
 export interface Account {
@@ -35,6 +49,11 @@ export interface Account {
   readonly address: Ipv4 | undefined;
   /** LAN-to-LAN: networks behind whoever dials in. Empty for a mobile user. */
   readonly routes: readonly Ipv4Prefix[];
+  /** A second call of a connected account: let in, turned away, or let in while the first one ends. */
+  readonly oneSession: "false" | "true" | "replace";
+  /** Hung up after this long. */
+  readonly sessionTimeoutMs: number | undefined;
+  readonly rateLimit: RateLimit;
 }
 
 export interface ClientSettings {

@@ -88,7 +88,7 @@ test("an error points at the word", TIMEOUT, async () => {
   assert.deepEqual(desk.run("set  vpn sever"), [
     `${" ".repeat("culvert# set  vpn ".length)}^`,
     '% no setting "sever" here',
-    "  expected: server, account, client",
+    "  expected: server, account, radius, client",
   ]);
   assert.deepEqual(desk.run("set vpn server mtu"), [
     `${" ".repeat("culvert# set vpn server mtu ".length)}^`,

@@ -9,6 +9,8 @@ import { CULVERT_CLIENT } from "../../appliance/pptp/quirks.ts";
 import type { ClientSettings, ServerSettings } from "../../appliance/tunnel/settings.ts";
 import { DEFAULT_REDIAL } from "../../appliance/tunnel/virtual-interface.ts";
 import { Ipv4, parseIpv4 } from "../../appliance/wire/ipv4.ts";
+import { NO_RADIUS } from "../support/radius-server.ts";
+import { ALICE } from "../support/scripted-caller.ts";
 import { Host, type Impairment, PERFECT, World } from "./world.ts";
 
 const ip = (text: string): Ipv4 => parseIpv4(text) ?? Ipv4(0);
@@ -28,6 +30,8 @@ function serverSettings(authentication: readonly AuthMethod[], encryption: Encry
     encryption,
     callback: "refuse",
     ipv6: "refuse",
+    accountSources: ["local"],
+    accounting: undefined,
   };
 }
 
@@ -75,10 +79,15 @@ function pair(
   const world = new World(seed, impairment);
   const server = new Host(world, SERVER);
   const client = new Host(world, CLIENT);
-  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] }];
-  server.vpn.apply({ server: serverSettings(authentication, encryption), accounts, clients: [] });
+  const accounts = [ALICE];
+  server.vpn.apply({ server: serverSettings(authentication, encryption), accounts, clients: [], radius: NO_RADIUS });
   const off = { ...serverSettings(authentication, encryption), enabled: false };
-  client.vpn.apply({ server: off, accounts: [], clients: [clientSettings(authentication, encryption)] });
+  client.vpn.apply({
+    server: off,
+    accounts: [],
+    clients: [clientSettings(authentication, encryption)],
+    radius: NO_RADIUS,
+  });
   return { world, server, client };
 }
 
@@ -127,7 +136,7 @@ function pairDialing(seed: number, dial: Partial<ClientSettings["dial"]>): Pair 
   const routes = [{ address: ip("192.168.1.0"), length: 24 }];
   const off = { ...serverSettings(["mschap-v2"], REQUIRED), enabled: false };
   const changed = { ...settings, routes, dial: { ...settings.dial, ...dial } };
-  both.client.vpn.apply({ server: off, accounts: [], clients: [changed] });
+  both.client.vpn.apply({ server: off, accounts: [], clients: [changed], radius: NO_RADIUS });
   return both;
 }
 
@@ -138,13 +147,13 @@ test("a client that is always on redials by itself, waiting longer each time, an
   assert.equal(client.routes.get(SERVER), "wan", "the way to the server is pinned before the tunnel has routes");
   assert.equal(client.routes.get(ip("192.168.1.0")), client.up[0]?.name);
   const enabled = serverSettings(["mschap-v2"], REQUIRED);
-  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] }];
-  server.vpn.apply({ server: { ...enabled, enabled: false }, accounts, clients: [] });
+  const accounts = [ALICE];
+  server.vpn.apply({ server: { ...enabled, enabled: false }, accounts, clients: [], radius: NO_RADIUS });
   world.run(world.now + 200_000);
   assert.equal(client.routes.has(SERVER), false);
   const dials = client.log.filter((line) => line.includes("dialing")).length;
   assert.ok(dials >= 6 && dials <= 10, `${dials} dials in 200 s`);
-  server.vpn.apply({ server: enabled, accounts, clients: [] });
+  server.vpn.apply({ server: enabled, accounts, clients: [], radius: NO_RADIUS });
   assert.ok(
     world.run(world.now + 400_000, () => isUp(both)),
     "back when the server is",
@@ -189,15 +198,21 @@ test("dial on demand: the first packet dials, idleness hangs up, the interface w
 test("IPv6 link-local passes when both sides want it", () => {
   const both = pair(5, PERFECT, ["mschap-v2"], REQUIRED);
   const { world, server, client } = both;
-  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] }];
+  const accounts = [ALICE];
   server.vpn.apply({
     server: { ...serverSettings(["mschap-v2"], REQUIRED), ipv6: "link-local" },
     accounts,
     clients: [],
+    radius: NO_RADIUS,
   });
   const off = { ...serverSettings(["mschap-v2"], REQUIRED), enabled: false };
   const profile = { ...CULVERT_CLIENT, ipv6: true };
-  client.vpn.apply({ server: off, accounts: [], clients: [{ ...clientSettings(["mschap-v2"], REQUIRED), profile }] });
+  client.vpn.apply({
+    server: off,
+    accounts: [],
+    clients: [{ ...clientSettings(["mschap-v2"], REQUIRED), profile }],
+    radius: NO_RADIUS,
+  });
   client.vpn.dial("office");
   assert.ok(world.run(10_000, () => isUp(both) && client.linkLocal.size === 1 && server.linkLocal.size === 1));
   assert.notDeepEqual([...client.linkLocal.values()], [...server.linkLocal.values()]);
@@ -214,12 +229,12 @@ test("RFC 2637 §3.1.3: two devices that dial each other at once end with one ca
   const world = new World(6, PERFECT);
   const low = new Host(world, CLIENT);
   const high = new Host(world, SERVER);
-  const accounts = [{ user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] }];
+  const accounts = [ALICE];
   const server = serverSettings(["mschap-v2"], REQUIRED);
   const client = clientSettings(["mschap-v2"], REQUIRED);
   const dial = { ...client.dial, mode: "always" as const };
-  low.vpn.apply({ server, accounts, clients: [{ ...client, dial, server: SERVER }] });
-  high.vpn.apply({ server, accounts, clients: [{ ...client, dial, server: CLIENT }] });
+  low.vpn.apply({ server, accounts, clients: [{ ...client, dial, server: SERVER }], radius: NO_RADIUS });
+  high.vpn.apply({ server, accounts, clients: [{ ...client, dial, server: CLIENT }], radius: NO_RADIUS });
   assert.ok(
     world.run(1_000, () =>
       high.vpn.sessions().some((session) => session.role === "client" && session.state === "connected"),

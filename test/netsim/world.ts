@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type {
   ControlSocket,
   ControlSocketEvents,
+  DatagramTransport,
   GreSocket,
   Log,
   Net,
@@ -81,17 +82,42 @@ export class World {
     return true;
   }
 
+  readonly #udpSockets = new Map<string, Parameters<DatagramTransport["open"]>[1]>();
+  #lastPort = 50_000;
+  /** UDP of one address: impaired as GRE is. */
+  udp(address: Ipv4): DatagramTransport {
+    return {
+      open: (wanted, received) => {
+        const port = wanted ?? ++this.#lastPort;
+        this.#udpSockets.set(`${address}:${port}`, received);
+        return {
+          send: (to, toPort, bytes) => {
+            const copy = Buffer.from(bytes);
+            this.#impair(() => {
+              if (!this.dead.has(to)) this.#udpSockets.get(`${to}:${toPort}`)?.(address, port, copy);
+            });
+          },
+          close: () => void this.#udpSockets.delete(`${address}:${port}`),
+        };
+      },
+    };
+  }
+
   /** One GRE packet leaves for `to`: what the network does to it. */
   carry(from: Ipv4, to: Ipv4, packet: Buffer): void {
+    const bytes = Buffer.from(packet);
+    this.#impair(() => {
+      if (!this.dead.has(to)) this.hosts.get(to)?.gre.deliver(from, bytes);
+    });
+  }
+
+  #impair(arrive: () => void): void {
     const { delayMs, loss, duplicate, reorder, reorderMs } = this.impairment;
     const copies = this.random.chance(duplicate) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       if (this.random.chance(loss)) continue;
       const extra = this.random.chance(reorder) ? this.random.below(reorderMs) : 0;
-      const bytes = Buffer.from(packet);
-      this.after(delayMs + extra, () => {
-        if (!this.dead.has(to)) this.hosts.get(to)?.gre.deliver(from, bytes);
-      });
+      this.after(delayMs + extra, arrive);
     }
   }
 }
@@ -170,6 +196,7 @@ export class Host {
   /** Destination → interface, and interface → IPv6 interface identifier, as the kernel was told. */
   readonly routes = new Map<Ipv4, string>();
   readonly linkLocal = new Map<string, string>();
+  readonly udp: DatagramTransport;
   readonly vpn: VpnService;
   readonly tracer: Tracer;
   readonly #world: World;
@@ -194,6 +221,7 @@ export class Host {
       addLinkLocal: (name, identifier) => this.linkLocal.set(name, identifier.toString("hex")),
     };
     this.tracer = new Tracer(() => new Date(world.now));
+    this.udp = world.udp(address);
     this.vpn = new VpnService({
       clock: { now: () => Millis(world.now) },
       random: new SeededRandom(world.random.u32()),
@@ -211,6 +239,7 @@ export class Host {
         },
         connect: (peer, _port, connected, failed) => this.#connect(peer, connected, failed),
       }),
+      datagrams: this.udp,
       log,
     });
   }

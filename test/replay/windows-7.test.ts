@@ -22,6 +22,7 @@ import { parseGre } from "../../appliance/wire/gre.ts";
 import { formatIpv4, Ipv4, parseIpv4 } from "../../appliance/wire/ipv4.ts";
 import { emitPppFrame, PLAIN_FRAMING, type PppFrame, Protocol, parsePppFrame } from "../../appliance/wire/ppp-frame.ts";
 import { type CapturedPacket, readCapture } from "../support/capture.ts";
+import { ALICE } from "../support/scripted-caller.ts";
 
 const CLIENT = parseIpv4("192.168.43.39") ?? Ipv4(0);
 const SERVER = parseIpv4("192.168.43.104") ?? Ipv4(0);
@@ -135,6 +136,8 @@ test("a Windows 7 client drives our server to an open IPCP, and its MPPE data de
     encryption: REQUIRED,
     callback: "cbcp",
     ipv6: "refuse",
+    accountSources: ["local"],
+    accounting: undefined,
   };
   const luck = new Replayed(u16(SERVER_CALL_ID), Buffer.from([0xff]), AUTHENTICATOR_CHALLENGE);
   const server = new PptpServer(settings, luck);
@@ -149,7 +152,7 @@ test("a Windows 7 client drives our server to an open IPCP, and its MPPE data de
       if (effect.type === "log") log.push(effect.text);
     }
   };
-  const account = { user: "vpnuser", password: "vpnuser123", enabled: true, address: undefined, routes: [] };
+  const account = { ...ALICE, user: "vpnuser", password: "vpnuser123" };
   carryOut(server.configure(settings, [account], Millis(0)));
   carryOut(server.accept(ConnectionId(1), SERVER, CLIENT, Millis(0)));
   const skipped: string[] = [];

@@ -9,6 +9,7 @@ import { formatIpv4, Ipv4 } from "../../appliance/wire/ipv4.ts";
 import { BenchDevice } from "../support/bench-device.ts";
 import { OFFICE } from "../support/config-text.ts";
 import { projectRoot } from "../support/native.ts";
+import { ALICE } from "../support/scripted-caller.ts";
 
 function setAll(edit: Edit, ...lines: readonly string[]): void {
   for (const line of lines) assert.equal(edit.set(line.split(" ")), undefined, line);
@@ -55,9 +56,7 @@ test("a candidate changes nothing until it is committed, and then all of it, for
   );
   assert.deepEqual(authentication, ["mschap-v2"]);
   assert.deepEqual([encryption.use, encryption.strengths, encryption.allowStateful], ["required", [128], false]);
-  assert.deepEqual(settings.accounts, [
-    { user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] },
-  ]);
+  assert.deepEqual(settings.accounts, [ALICE]);
 
   const restarted = new BenchDevice(device.disk);
   assert.deepEqual(restarted.vpn.applied.at(-1), settings);

@@ -1,100 +1,11 @@
 /** The VPN service and the system: what it does when the kernel, the port or the peer does not play along. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ControlSocket, Millis, type Timers } from "../../appliance/ports.ts";
-import { VpnService } from "../../appliance/service/vpn.ts";
-import type { ClientSettings, ServerSettings } from "../../appliance/tunnel/settings.ts";
-import type { Ipv4 } from "../../appliance/wire/ipv4.ts";
+import type { ControlSocket } from "../../appliance/ports.ts";
 import { WINDOWS_CONTROL } from "../support/codecs.ts";
-import { CLIENT, CLIENT_SETTINGS, SERVER } from "../support/dialer.ts";
-import { FakeControlNet } from "../support/fake-control.ts";
-import { FakeGreNet } from "../support/fake-gre.ts";
-import { FakeNet } from "../support/fake-net.ts";
+import { advance, Device, quiet, wires } from "../support/device.ts";
+import { CLIENT, SERVER } from "../support/dialer.ts";
 import { ip } from "../support/link-end.ts";
-import { ALICE, SERVER_SETTINGS } from "../support/scripted-caller.ts";
-import { SeededRandom } from "../support/seeded-random.ts";
-
-const OFF = { ...SERVER_SETTINGS, enabled: false };
-
-/** Time stands still until the test lets it go. */
-class Alarm implements Timers {
-  now = 0;
-  #set: { readonly at: number; readonly run: () => void }[] = [];
-
-  after(delayMs: number, run: () => void): { cancel(): void } {
-    const entry = { at: this.now + delayMs, run };
-    this.#set.push(entry);
-    return {
-      cancel: () => {
-        this.#set = this.#set.filter((other) => other !== entry);
-      },
-    };
-  }
-  get armed(): number {
-    return this.#set.length;
-  }
-  async advance(milliseconds: number): Promise<void> {
-    const until = this.now + milliseconds;
-    for (;;) {
-      await quiet();
-      const [next] = this.#set.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at);
-      if (next === undefined) break;
-      this.#set = this.#set.filter((other) => other !== next);
-      this.now = next.at;
-      next.run();
-    }
-    this.now = until;
-  }
-}
-/** Everything that travels in microtasks has arrived. */
-const quiet = () => new Promise((resolve) => setImmediate(resolve));
-
-const wires = () => ({ gre: new FakeGreNet(), control: new FakeControlNet() });
-
-class Device {
-  readonly alarm = new Alarm();
-  readonly net: FakeNet;
-  readonly log: string[] = [];
-  readonly vpn: VpnService;
-
-  constructor(address: Ipv4, { gre, control }: ReturnType<typeof wires>, ...taken: readonly string[]) {
-    this.net = new FakeNet("wan", ...taken);
-    this.net.setUp("wan", true);
-    this.net.addAddress("wan", { address, length: 24 });
-    this.net.setDefaultGateway((address + 100) as Ipv4);
-    this.net.changes.length = 0;
-    this.vpn = new VpnService({
-      clock: { now: () => Millis(this.alarm.now) },
-      random: new SeededRandom(address),
-      timers: this.alarm,
-      net: this.net,
-      gre: gre.host(address),
-      control: control.host(address),
-      log: { write: (level, _area, text) => this.log.push(`${level} ${text}`) },
-    });
-  }
-  serve(settings: Partial<ServerSettings> = {}): this {
-    this.vpn.apply({ server: { ...SERVER_SETTINGS, ...settings }, accounts: [ALICE], clients: [] });
-    return this;
-  }
-  /** A client of `SERVER`. */
-  call(settings: Partial<ClientSettings> = {}): this {
-    this.vpn.apply({ server: OFF, accounts: [], clients: [{ ...CLIENT_SETTINGS, ...settings }] });
-    this.vpn.dial("office");
-    return this;
-  }
-  get tunnels(): string[] {
-    return this.net.interfaces().flatMap(({ name, mac }) => (mac === undefined ? [name] : []));
-  }
-  get states(): string[] {
-    return this.vpn.sessions().map(({ state }) => state);
-  }
-}
-
-/** Time passes for both. */
-async function advance(milliseconds: number, ...devices: readonly Device[]): Promise<void> {
-  for (let passed = 0; passed < milliseconds; passed += 50) for (const { alarm } of devices) await alarm.advance(50);
-}
 
 async function connected() {
   const between = wires();

@@ -3,6 +3,7 @@
 import type { VpnSettings } from "../../appliance/config/settings.ts";
 import { ConfigStore } from "../../appliance/config/store.ts";
 import type { Power, SystemError } from "../../appliance/ports.ts";
+import type { RadiusStatus } from "../../appliance/radius/client.ts";
 import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type Vpn } from "../../appliance/service/appliance.ts";
 import { Journal } from "../../appliance/service/journal.ts";
@@ -18,6 +19,7 @@ export class RecordingVpn implements Vpn {
   readonly applied: VpnSettings[] = [];
   live: SessionStatus[] = [];
   configured: ClientStatus[] = [];
+  radiusStatus: RadiusStatus = { servers: [], waiting: 0, lost: 0 };
   readonly dialed: string[] = [];
   closed = false;
   /** What the kernel refuses from now on. */
@@ -32,6 +34,9 @@ export class RecordingVpn implements Vpn {
   }
   clients(): readonly ClientStatus[] {
     return this.configured;
+  }
+  radius(): RadiusStatus {
+    return this.radiusStatus;
   }
   dial(name: string): boolean {
     this.dialed.push(name);

@@ -109,7 +109,10 @@ export class LinkEnd {
           continue;
         }
         this.events.push(output);
-        if (output.type === "verify") inputs.push({ type: "verdict", verdict: judge(this.accounts, output.request) });
+        if (output.type === "verify") {
+          const verdict = judge(this.accounts, output.request);
+          inputs.push({ type: "verdict", ticket: output.ticket, verdict });
+        }
         if (output.type === "authenticated") inputs.push({ type: "network", ipcp: this.#ipcp });
       }
   }

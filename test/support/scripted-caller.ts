@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { generateNtResponse, ntPasswordHash } from "../../appliance/crypto/mschap.ts";
 import { Millis } from "../../appliance/ports.ts";
 import type { LocalCallId } from "../../appliance/pptp/call-id.ts";
+import type { AccessAnswer, AccessQuestion } from "../../appliance/radius/access.ts";
+import type { SessionRecord } from "../../appliance/radius/accounting.ts";
 import { ConnectionId, type Effect } from "../../appliance/tunnel/effect.ts";
 import { PptpServer } from "../../appliance/tunnel/server.ts";
 import type { Account, ServerSettings } from "../../appliance/tunnel/settings.ts";
@@ -16,7 +18,16 @@ import { hex } from "./hex.ts";
 import { ip, SERVER } from "./link-end.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
-export const ALICE: Account = { user: "alice", password: "s3cret", enabled: true, address: undefined, routes: [] };
+export const ALICE: Account = {
+  user: "alice",
+  password: "s3cret",
+  enabled: true,
+  address: undefined,
+  routes: [],
+  oneSession: "false",
+  sessionTimeoutMs: undefined,
+  rateLimit: { upload: undefined, download: undefined },
+};
 /** The product's defaults: MS-CHAPv2, MPPE 128 stateless required. */
 export const SERVER_SETTINGS: ServerSettings = {
   enabled: true,
@@ -29,6 +40,8 @@ export const SERVER_SETTINGS: ServerSettings = {
   encryption: SERVER.encryption,
   callback: "refuse",
   ipv6: "refuse",
+  accountSources: ["local"],
+  accounting: undefined,
 };
 /** Windows 7 and 10 once the callback was rejected: MRU 1400, magic, PFC, ACFC. */
 export const WINDOWS_LCP = "01040578 050675eb25d5 0702 0802";
@@ -55,6 +68,9 @@ export function brief({ protocol, code, data }: Said): string {
 export class Desk {
   readonly server: PptpServer;
   readonly log: string[] = [];
+  /** What RADIUS servers are asked and told. */
+  readonly questions: AccessQuestion[] = [];
+  readonly records: SessionRecord[] = [];
   readonly #callers = new Map<ConnectionId, Caller>();
   now = 0;
   settings: ServerSettings;
@@ -70,6 +86,12 @@ export class Desk {
     this.settings = { ...this.settings, ...settings };
     this.accounts = accounts;
     this.carryOut(this.server.configure(this.settings, accounts, Millis(this.now)));
+  }
+  /** A RADIUS server's answer to one of the questions. */
+  answer(question: AccessQuestion | undefined, answer: AccessAnswer): void {
+    this.carryOut(
+      this.server.answered((question ?? assert.fail("nothing was asked")).ticket, answer, Millis(this.now)),
+    );
   }
   hangUp(id: number): boolean {
     const effects = this.server.hangUp(id, Millis(this.now));
@@ -93,6 +115,8 @@ export class Desk {
   carryOut(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.type === "log") this.log.push(`${effect.level} ${effect.text}`);
+      else if (effect.type === "ask-radius") this.questions.push(effect.question);
+      else if (effect.type === "account") this.records.push(effect.record);
       else if ("connection" in effect) this.#callers.get(effect.connection)?.take(effect);
       else {
         const callId = effect.type === "open-call" ? effect.call.callId : effect.callId;
@@ -223,6 +247,15 @@ export class Caller {
   lcp(options = WINDOWS_LCP): this {
     return this.call().ask(Protocol.lcp, options).acknowledge(Protocol.lcp);
   }
+  /** Answers the Challenge as `respond` does, and takes the silence that follows. */
+  claim(user = "bob", password = "b0b"): this {
+    const challenge = this.#said.findLast(({ protocol, code }) => protocol === Protocol.chap && code === 1);
+    assert.ok(challenge, "no challenge");
+    const value = parseChapValue(challenge.data);
+    assert.ok(value.ok);
+    this.#respond(challenge.identifier, value.value.value, user, password, user);
+    return this;
+  }
   /** Answers the Challenge; returns the server's answer, Success or Failure. */
   respond(user: string | Buffer = "alice", password = "s3cret", hashed = user): Said {
     const challenge = this.#said.findLast(({ protocol, code }) => protocol === Protocol.chap && code === 1);
@@ -232,14 +265,23 @@ export class Caller {
     return this.respondTo(challenge.identifier, value.value.value, user, password, hashed);
   }
   respondTo(identifier: number, challenge: Buffer, user: string | Buffer, password: string, hashed = user): Said {
+    this.#respond(identifier, challenge, user, password, hashed);
+    const answer = this.#said.findLast(({ protocol, code }) => protocol === Protocol.chap && code >= 3);
+    return answer ?? assert.fail("no answer to the Response");
+  }
+  #respond(
+    identifier: number,
+    challenge: Buffer,
+    user: string | Buffer,
+    password: string,
+    hashed: string | Buffer,
+  ): void {
     const peerChallenge = Buffer.alloc(16, 0x33);
     const exchange = { authenticatorChallenge: challenge, peerChallenge, userName: Buffer.from(hashed) };
     const ntResponse = generateNtResponse(exchange, ntPasswordHash(password));
     const name = Buffer.isBuffer(user) ? user : Buffer.from(user);
     const data = emitChapValue({ value: emitMsChapV2Response({ peerChallenge, ntResponse, flags: 0 }), name });
     this.packet(Protocol.chap, 2, identifier, data);
-    const answer = this.#said.findLast(({ protocol, code }) => protocol === Protocol.chap && code >= 3);
-    return answer ?? assert.fail("no answer to the Response");
   }
   authenticated(user = "alice", password = "s3cret"): this {
     assert.equal(this.lcp().respond(user, password).code, 3);

@@ -9,6 +9,7 @@ import { Host, World } from "../netsim/world.ts";
 import { WINDOWS_CONTROL } from "../support/codecs.ts";
 import { CLIENT, Dialer, SERVER, CLIENT_SETTINGS as SETTINGS } from "../support/dialer.ts";
 import { ip } from "../support/link-end.ts";
+import { NO_RADIUS } from "../support/radius-server.ts";
 import { ALICE, SERVER_SETTINGS } from "../support/scripted-caller.ts";
 
 // --- before there is a call ------------------------------------------------------------------------------------------
@@ -178,8 +179,18 @@ for (const [name, [server, client, told]] of Object.entries(FAILURES))
     const far = new Host(world, SERVER);
     const near = new Host(world, CLIENT);
     const settings = { ...SERVER_SETTINGS, ...server };
-    far.vpn.apply({ server: settings, accounts: [ALICE, { ...ALICE, user: "carol", enabled: false }], clients: [] });
-    near.vpn.apply({ server: { ...settings, enabled: false }, accounts: [], clients: [{ ...SETTINGS, ...client }] });
+    far.vpn.apply({
+      server: settings,
+      accounts: [ALICE, { ...ALICE, user: "carol", enabled: false }],
+      clients: [],
+      radius: NO_RADIUS,
+    });
+    near.vpn.apply({
+      server: { ...settings, enabled: false },
+      accounts: [],
+      clients: [{ ...SETTINGS, ...client }],
+      radius: NO_RADIUS,
+    });
     near.vpn.dial("office");
     world.run(120_000, () => near.vpn.clients()[0]?.lastFailure !== undefined);
     assert.match(near.vpn.clients()[0]?.lastFailure ?? near.log.join("\n"), told);

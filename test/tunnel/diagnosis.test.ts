@@ -71,6 +71,12 @@ const EVERY = {
     ] as const
   ).map(closed),
   "connection-lost": [{ reason: "connection-lost", text: "ECONNRESET" }],
+  "radius-no-answer": [{ reason: "radius-no-answer" }],
+  "radius-unusable": [{ reason: "radius-unusable", server: "one", text: "it grants Service-Type 1" }],
+  "radius-disconnect": [{ reason: "radius-disconnect" }],
+  "session-timeout": [{ reason: "session-timeout" }],
+  "idle-timeout": [{ reason: "idle-timeout" }],
+  replaced: [{ reason: "replaced" }],
   collision: [{ reason: "collision" }],
   unreachable: ["no answer", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH"].map(unreachable),
 } satisfies Record<SessionFailure["reason"], readonly SessionFailure[]>;
@@ -104,6 +110,8 @@ const CODES: readonly (readonly [SessionFailure, Stage, number | undefined])[] =
   [refused(709), "lcp-opened", 709],
   [{ reason: "auth-timeout" }, "lcp-opened", 718],
   [{ reason: "no-free-address" }, "authenticated", 720],
+  [{ reason: "radius-no-answer" }, "lcp-opened", 734],
+  [{ reason: "session-timeout" }, "network-up", 629],
   [{ reason: "ipcp-failed" }, "authenticated", 720],
   [{ reason: "ipcp-rejected" }, "authenticated", 733],
   [{ reason: "no-common-authentication" }, "call-established", 734],
@@ -157,7 +165,8 @@ function orderlyAt(stage: Stage): string[] {
   return [...new Set(kinds)].sort();
 }
 const WANTED = ["administrative", "call cleared"];
-const OURS = ["collision", "control idle", "control stopped", "control stopped-by-peer", "terminated 0"];
+const LIMITS = ["idle-timeout", "radius-disconnect", "replaced", "session-timeout"];
+const OURS = [...LIMITS, "collision", "control idle", "control stopped", "control stopped-by-peer", "terminated 0"];
 
 test("orderly are the ends somebody wanted, and no others", () =>
   assert.deepEqual(
