@@ -12,8 +12,12 @@ const GZIP = "1f8b";
 /** The decompressed size, little endian, that the kernel's build appends to the payload. */
 const SIZE_TRAILER = 4;
 
-/** Throws an ImageError when `image` is no bzImage or is compressed in a way that is not known here. */
+/** At 0x38 of an arm64 `Image`: Linux' Documentation/arm64/booting.rst. */
+const ARM64_MAGIC = "ARM\x64";
+
+/** Throws an ImageError when `image` is no bzImage or is compressed in a way that is not known here. An arm64 `Image` is plain already. */
 export async function plainKernel(image: Buffer): Promise<Buffer> {
+  if (image.toString("latin1", 0x38, 0x3c) === ARM64_MAGIC) return image;
   if (image.length < 0x250 || image.toString("latin1", 0x202, 0x206) !== "HdrS" || image.readUInt16LE(0x206) < 0x208) {
     throw new ImageError("the kernel is not a bzImage of boot protocol 2.08 or later");
   }

@@ -15,7 +15,8 @@ const HELP = `culvert image: builds firmware images
 
   culvert image build [--board NAME]     build an image into .culvert/images/NAME (board x86_64)
                       [--locked]         fail when the Debian mirror no longer has a locked package version
-  culvert image lock [PACKAGE ...]       lock the mirror's current package versions, and PACKAGEs too
+  culvert image lock [PACKAGE ...]       lock the mirror's current package versions, and PACKAGEs too;
+                                         PACKAGE:arm64 is one for lab guests of another machine
   culvert image inspect [--board NAME]   what the built image is made of
   culvert image help                     this text
 
@@ -67,8 +68,13 @@ async function build(board: string, locked: boolean): Promise<number> {
 
 async function lock(board: string, extra: readonly string[]): Promise<number> {
   const { machine, packages } = boardNamed(board);
-  const wanted = [machine.kernelPackage, ...packages, ...extra];
-  const changes = await refreshLock(machine.architecture, wanted, new Date());
+  const wanted = new Map([[machine.architecture, [machine.kernelPackage, ...packages]]]);
+  for (const word of extra) {
+    const [name = "", architecture = machine.architecture] = word.split(":");
+    wanted.set(architecture, [...(wanted.get(architecture) ?? []), name]);
+  }
+  const changes: string[] = [];
+  for (const [architecture, names] of wanted) changes.push(...(await refreshLock(architecture, names, new Date())));
   console.log(changes.length === 0 ? "the lock is up to date" : changes.join("\n"));
   return 0;
 }

@@ -7,7 +7,7 @@ export interface LockedPackage {
   /** The package that holds the files; differs from `name` for a kernel only. */
   readonly package: string;
   readonly version: string;
-  /** `amd64`, or `all` for packages without machine code. */
+  /** `amd64`, `arm64`, or `all` for packages without machine code. */
   readonly architecture: string;
   /** Source package, for licence and source offers. */
   readonly source: string;
@@ -55,7 +55,8 @@ export function parseLock(text: string): Lock {
 
 /** The file's text: sorted and one field per line, so a refresh reads well as a diff. */
 export function emitLock(lock: Lock): string {
-  const packages = [...lock.packages].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const key = (entry: LockedPackage): string => `${entry.name} ${entry.architecture}`;
+  const packages = [...lock.packages].sort((a, b) => (key(a) < key(b) ? -1 : 1));
   return `${JSON.stringify({ format: 1, suite: lock.suite, date: lock.date, packages }, undefined, 2)}\n`;
 }
 

@@ -67,13 +67,18 @@ async function fetchAndUnpack(
   return { packages, unlocked: replaced.size > 0 };
 }
 
-/** Rewrites the lock with the mirror's current versions of what it lists plus `extra` names. Returns the changes as text. */
+/**
+ * Rewrites the lock with the mirror's current versions of what it lists for one machine, plus `extra` names; other machines'
+ * packages stay. Returns the changes as text.
+ */
 export async function refreshLock(architecture: string, extra: readonly string[], now: Date): Promise<string[]> {
   const old: Lock = existsSync(lockFile) ? await readLock() : { suite: "bookworm", date: "", packages: [] };
-  const names = [...new Set([...old.packages.map((entry) => entry.name), ...extra])].sort();
-  const packages = await (await openApt(old.suite, architecture)).current(names);
-  const changes = packages.flatMap((entry) => {
-    const before = old.packages.find((other) => other.name === entry.name);
+  const isOurs = (entry: LockedPackage): boolean => [architecture, "all"].includes(entry.architecture);
+  const names = [...new Set([...old.packages.filter(isOurs).map((entry) => entry.name), ...extra])].sort();
+  const current = await (await openApt(old.suite, architecture)).current(names);
+  const packages = [...old.packages.filter((entry) => !isOurs(entry)), ...current];
+  const changes = current.flatMap((entry) => {
+    const before = old.packages.find((other) => isOurs(other) && other.name === entry.name);
     return before?.sha256 === entry.sha256 ? [] : [`${entry.name} ${before?.version ?? "(new)"} -> ${entry.version}`];
   });
   // The date is an input of every image: a refresh that changes no package must not change it.

@@ -15,13 +15,27 @@ export interface DiskSpec {
   readonly readOnly: boolean;
 }
 
-export interface MachineSpec {
-  readonly name: string;
-  readonly memoryMib: number;
+/** A PC whose kernel QEMU itself loads. */
+interface DirectBoot {
+  readonly architecture?: "x86_64";
   readonly kernel: string;
   readonly initrd: string;
   /** The kernel's command line. */
   readonly append: string;
+}
+
+/** QEMU's arm64 `virt` machine, which starts at its boot loader as a board does. It is always emulated. */
+interface FirmwareBoot {
+  readonly architecture: "arm64";
+  /** A file: Debian's `/usr/lib/u-boot/qemu_arm64/u-boot.bin`. */
+  readonly firmware: string;
+}
+
+export type MachineSpec = MachineParts & (DirectBoot | FirmwareBoot);
+
+interface MachineParts {
+  readonly name: string;
+  readonly memoryMib: number;
   readonly disks: readonly DiskSpec[];
   readonly nics: readonly NicSpec[];
   /** What a restart of the guest does: a device starts again, a disposable guest is over. */
@@ -47,7 +61,12 @@ export interface MachineSockets {
   readonly consoleLog: string;
 }
 
-/** The arguments of qemu-system-x86_64 (QEMU 7.2 or later). */
+/** The program that is this machine. */
+export function qemuProgram(spec: Pick<MachineSpec, "architecture">): string {
+  return spec.architecture === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
+}
+
+/** The arguments of `qemuProgram` (QEMU 7.2 or later). */
 export function qemuArguments(
   spec: MachineSpec,
   sockets: MachineSockets,
@@ -56,15 +75,16 @@ export function qemuArguments(
 ): string[] {
   return [
     ...["-name", spec.name],
-    ...["-accel", accelerator === "kvm" ? "kvm" : "tcg,tb-size=256"],
-    ...["-cpu", accelerator === "kvm" ? "host" : "max"],
+    ...processorArguments(spec, accelerator),
     ...["-object", memoryBackend(spec.memoryMib, memory)],
-    ...["-machine", "q35,memory-backend=ram", "-smp", "1", "-m", `${spec.memoryMib}M`],
+    ...["-smp", "1", "-m", `${spec.memoryMib}M`],
     ...(memory.kind !== "fresh" ? ["-incoming", "defer"] : []),
     ...["-nodefaults", "-no-user-config", "-display", "none"],
     ...(spec.restarts ? [] : ["-no-reboot"]),
     "-S", // stopped until the console is connected, so that its first byte is never lost
-    ...["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", spec.append],
+    ...(spec.architecture === "arm64"
+      ? ["-bios", spec.firmware]
+      : ["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", spec.append]),
     ...["-chardev", `socket,id=serial0,path=${sockets.serial},logfile=${sockets.consoleLog},logappend=on`],
     ...["-serial", "chardev:serial0"],
     ...["-qmp", `unix:${sockets.monitor}`],
@@ -82,6 +102,15 @@ export function qemuArguments(
       // romfile= saves five seconds of network boot ROM per NIC
       `virtio-net-pci,netdev=nic${index},mac=${nic.mac},romfile=`,
     ]),
+  ];
+}
+
+function processorArguments(spec: MachineSpec, accelerator: Accelerator): string[] {
+  const usesKvm = accelerator === "kvm" && spec.architecture !== "arm64";
+  return [
+    ...["-accel", usesKvm ? "kvm" : "tcg,tb-size=256"],
+    ...["-cpu", usesKvm ? "host" : spec.architecture === "arm64" ? "cortex-a53" : "max"],
+    ...["-machine", `${spec.architecture === "arm64" ? "virt" : "q35"},memory-backend=ram`],
   ];
 }
 

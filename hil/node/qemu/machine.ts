@@ -7,7 +7,7 @@ import { Fault } from "../../fault.ts";
 import type { EventSink } from "../../journal/journal.ts";
 import { Scope } from "../../scope.ts";
 import type { Ailment } from "../definition.ts";
-import { type Accelerator, type GuestMemory, type MachineSpec, qemuArguments } from "./args.ts";
+import { type Accelerator, type GuestMemory, type MachineSpec, qemuArguments, qemuProgram } from "./args.ts";
 import { spawnQemu } from "./process.ts";
 import { type ProcessorState, parseRegisters } from "./progress.ts";
 import { MonitorClosed, Qmp } from "./qmp.ts";
@@ -86,7 +86,7 @@ export class Machine {
         monitor: monitor.path,
         consoleLog: join(host.runFolder, `${spec.name}.console`),
       };
-      const qemu = spawnQemu(qemuArguments(spec, sockets, host.accelerator, memory));
+      const qemu = spawnQemu(qemuArguments(spec, sockets, host.accelerator, memory), qemuProgram(spec));
       scope.defer(`QEMU of ${spec.name}`, async () => {
         qemu.kill("SIGKILL"); // nothing that it could still write is worth the wait
         await qemu.ended;
@@ -127,6 +127,10 @@ export class Machine {
     await orLastWords(saved.take(this.#spec, this.#memory, this.#monitor, this.#pid), this.#ended);
   }
 
+  /** For drivers that do more than run and stop it: power. */
+  get monitor(): Pick<Qmp, "execute"> {
+    return this.#monitor;
+  }
   get pid(): number {
     return this.#pid;
   }

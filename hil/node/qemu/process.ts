@@ -17,8 +17,8 @@ export interface QemuProcess {
 }
 
 /** QEMU under `setpriv --pdeathsig KILL`: the kernel ends it when this process dies, by whatever signal. */
-export function spawnQemu(args: readonly string[]): QemuProcess {
-  const child = execa("setpriv", ["--pdeathsig", "KILL", "--", QEMU, ...args], {
+export function spawnQemu(args: readonly string[], program: string = QEMU): QemuProcess {
+  const child = execa("setpriv", ["--pdeathsig", "KILL", "--", program, ...args], {
     reject: false,
     stdin: "ignore",
     all: true,
