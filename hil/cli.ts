@@ -9,6 +9,7 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
   culvert lab list [--json]              suites and what their scenarios claim
   culvert lab run [--suite NAME,...]     boot a lab in QEMU and run its scenarios (suite smoke)
                   [--filter TEXT,...]    only scenarios whose name contains a TEXT, and what they need
+                  [--bench NODE=FILE,..] another bench for a node: a file, or a name in hil/benches
                   [--report DIR]         where reports and captures go (.culvert/runs/TIME)
                   [--jobs N|auto]        labs side by side (1), within [--memory MIB]
                   [--shard I/N]          the I-th of N shares, for a CI engine that has N computers;
@@ -153,7 +154,7 @@ async function withPerson(work: (person: Person) => Promise<number>): Promise<nu
 }
 
 const RUN_OPTIONS = [
-  ...(["suite", "filter", "report", "jobs", "memory", "shard", "durations", "repeat", "retries"] as const),
+  ...(["suite", "filter", "report", "bench", "jobs", "memory", "shard", "durations", "repeat", "retries"] as const),
 ];
 
 /** Reads `--name VALUE` options, `--flag` ones, and one word if it has a name; anything else is a mistake of the user's. */

@@ -3,6 +3,7 @@
  * and its scenarios. A scenario with `from` gets a lab of its own, fresh at that stage: restored from a snapshot where the lab
  * can be saved. Scenarios without share one lab, one after the other, and say which others they `need`.
  */
+import type { BenchOverrides } from "./bench/resolve.ts";
 import type { Lab, LabDefinition, LabOf } from "./lab.ts";
 
 /** Runs one named step. The name completes "failed at: …", so it says what is done and what must come of it. */
@@ -63,6 +64,8 @@ export interface Suite {
   readonly scenarios: readonly Claim[];
   /** Always boot, at least once a run: for suites that prove that the lab boots. */
   readonly cold: boolean;
+  /** Nodes that are benches, and the same suite with other ones. */
+  readonly benches?: { readonly nodes: readonly string[]; on(overrides: BenchOverrides): Suite };
   /** Runs a stage's or a scenario's steps in a lab made from `lab`. */
   runStage(name: string, lab: Lab, step: Step): Promise<void>;
   runScenario(name: string, lab: Lab, step: Step): Promise<void>;

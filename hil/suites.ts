@@ -1,6 +1,7 @@
 /** Every suite that `culvert lab` knows. */
 import type { Suite } from "./scenario.ts";
 import { behindNatSuite } from "./scenarios/behind-nat.ts";
+import { boardSuite } from "./scenarios/board.ts";
 import { smokeSuite } from "./scenarios/figure-13-1.ts";
 import { figure132Suite } from "./scenarios/figure-13-2.ts";
 import { impairedSuite } from "./scenarios/impaired.ts";
@@ -18,4 +19,5 @@ export const SUITES: readonly Suite[] = [
   impairedSuite,
   behindNatSuite,
   routerSuite,
+  boardSuite,
 ];

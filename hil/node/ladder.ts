@@ -46,8 +46,8 @@ export interface LadderOptions<D extends Drivers> {
   /** Takes away power from any state. Without it, a ladder that is broken stays so. */
   readonly powerOff: (() => Promise<void>) | undefined;
   /** Hears of each state before the transition to it runs and after it: for the texts that mean death in it. */
-  readonly onState?: (state: State, phase: "entering" | "reached") => void;
-  readonly state?: State;
+  readonly onState?: (to: State, phase: "entering" | "reached", from: State) => void;
+  readonly state?: State | undefined;
 }
 
 /** A ladder that failed before, and says why. */
@@ -72,6 +72,7 @@ export class Ladder<D extends Drivers> {
   #tenures: Tenure[] = [];
   #broken: Fault | undefined;
   #moving: string | undefined;
+  #switchingOff: Promise<void> | undefined;
 
   constructor(options: LadderOptions<D>) {
     this.node = options.node;
@@ -109,8 +110,10 @@ export class Ladder<D extends Drivers> {
 
   /** Goes to a state without using it. */
   async go(state: State): Promise<void> {
-    if (this.#moving !== undefined)
+    const joins = state === "off" && this.#switchingOff !== undefined;
+    if (this.#moving !== undefined && !joins) {
       throw new Error(`${this.node}: asked for ${state} while it does this: ${this.#moving}`);
+    }
     if (this.#broken !== undefined && state !== "off") throw new BrokenLadder(this.node, this.#broken);
     if (this.#state === state) return;
     if (state === "off") return await this.#powerOff();
@@ -138,10 +141,7 @@ export class Ladder<D extends Drivers> {
     if (this.#state === to) return;
     for (const tenure of this.#tenures) tenure.end(`${because} took ${this.node} from ${this.#state} to ${to}`);
     this.#tenures = [];
-    this.#options.onState?.(to, "entering");
-    this.#options.journal.append({ kind: "state", node: this.node, from: this.#state, to });
-    this.#state = to;
-    this.#options.onState?.(to, "reached");
+    this.#enter(to);
   }
 
   #startsAgain(error: unknown): boolean {
@@ -187,7 +187,7 @@ export class Ladder<D extends Drivers> {
     for (const tenure of this.#tenures) tenure.end(`${this.node} was told to ${what}`);
     this.#tenures = [];
     try {
-      this.#options.onState?.(to, "entering");
+      this.#options.onState?.(to, "entering", this.#state);
       await transition.run(budget);
       this.#enter(to);
     } catch (error) {
@@ -198,7 +198,15 @@ export class Ladder<D extends Drivers> {
     }
   }
 
+  /** Asked for twice at once, it happens once. */
   async #powerOff(): Promise<void> {
+    this.#switchingOff ??= this.#switchOff().finally(() => {
+      this.#switchingOff = undefined;
+    });
+    await this.#switchingOff;
+  }
+
+  async #switchOff(): Promise<void> {
     const cut = this.#options.powerOff;
     if (cut === undefined) throw new Fault("bench", `${this.node}: its bench has no power switch`, { node: this.node });
     for (const tenure of this.#tenures) tenure.end(`${this.node} was switched off`);
@@ -217,9 +225,10 @@ export class Ladder<D extends Drivers> {
   }
 
   #enter(to: State): void {
-    this.#options.journal.append({ kind: "state", node: this.node, from: this.#state, to });
+    const from = this.#state;
+    this.#options.journal.append({ kind: "state", node: this.node, from, to });
     this.#state = to;
-    this.#options.onState?.(to, "reached");
+    this.#options.onState?.(to, "reached", from);
   }
 }
 

@@ -50,7 +50,7 @@ export class ProgressGuard {
         return await this.#console.expect(patterns, { ...budget, withinMs: isLast ? leftMs : silentMs });
       } catch (error) {
         if (!(error instanceof ConsoleError) || error.kind !== "timeout") throw error;
-        if (isLast) throw late(error, budget);
+        if (isLast) throw lateAfter(error, budget);
         await this.#suspect(error, budget);
       }
     }
@@ -79,8 +79,8 @@ export class ProgressGuard {
   }
 }
 
-/** The last slice knows only its own length. */
-function late(error: ConsoleError, { withinMs, reason }: Budget): ConsoleError {
+/** The error of a wait that was cut into slices: the last one knows only its own length. */
+export function lateAfter(error: ConsoleError, { withinMs, reason }: Budget): ConsoleError {
   const [, ...rest] = error.message.split("\n");
   const first = `${error.node}: waited ${(withinMs / 1000).toFixed(1)} s for ${reason}`;
   return new ConsoleError(error.node, "timeout", [first, ...rest].join("\n"));

@@ -7,12 +7,14 @@
  *
  * The end comes twice, so that text of others in one of them does no harm. The line must run in hush, U-Boot's usual shell.
  */
+
+import { elapsedMs } from "../clock.ts";
 import { type Console, ConsoleError, type Query } from "../console/console.ts";
 import type { CommandResult } from "../console/frame.ts";
 import { plain } from "../console/transcript.ts";
 import { Fault } from "../fault.ts";
 import type { Budget } from "./ladder.ts";
-import type { ProgressGuard } from "./progress-guard.ts";
+import { lateAfter, type ProgressGuard } from "./progress-guard.ts";
 
 export interface UBootOptions {
   /** Such as `=> `; only to see that autoboot was interrupted. */
@@ -25,9 +27,13 @@ export interface UBootOptions {
   readonly longestLine?: number;
   /** A word that no other text on this console contains. */
   readonly session: string;
+  /** Why no answer can come any more, once that is so: power is off. */
+  readonly lost?: () => string | undefined;
 }
 
 const KEY_EVERY_MS = 200;
+/** How soon a command notices that its board has no power. */
+const LOOK_EVERY_MS = 500;
 const SYNC_WITHIN_MS = 2_000;
 const SYNC_ATTEMPTS = 5;
 const COMMAND_WITHIN_MS = 30_000;
@@ -88,7 +94,7 @@ export class UBootLine {
   async try(command: string, withinMs = COMMAND_WITHIN_MS): Promise<CommandResult> {
     await this.#type(command, withinMs);
     const reason = `the result of \`${command}\``;
-    const result = await this.#askOrRecover(new ResultQuery(this.#mark), { withinMs, reason });
+    const result = await this.#result(false, { withinMs, reason });
     const output = result.output.trimEnd();
     const status = result.status === 0 ? "" : `\n[status ${result.status}]`;
     this.#console.note(`=> ${command}${output === "" ? "" : `\n${output}`}${status}`);
@@ -106,7 +112,7 @@ export class UBootLine {
 
   async finish(command: string, withinMs: number): Promise<CommandResult> {
     const reason = `the result of \`${command}\``;
-    return await this.#askOrRecover(new ResultQuery(this.#mark, true), { withinMs, reason });
+    return await this.#result(true, { withinMs, reason });
   }
 
   /**
@@ -162,20 +168,38 @@ export class UBootLine {
     if (room < 16) throw new Error(`${node}: the name ${name} leaves no room for a value`);
     const whole = quoteForHush(value);
     if (whole.length <= room) return await this.#setVariable(name, whole, withinMs);
-    if (/['\\]/.test(value)) {
+    if (/['"\\]/.test(value)) {
       // What was set is expanded to be added to, and hush eats quotes and backslashes of an expansion.
-      throw new Fault("test", `${node}: a value of more than ${room} bytes with ' or \\ cannot be typed into ${name}`, {
-        node,
-      });
+      throw new Fault(
+        "test",
+        `${node}: a value of more than ${room} bytes with ', " or \\ cannot be typed into ${name}`,
+        {
+          node,
+        },
+      );
     }
     for (let at = 0; at < value.length; at += room - 2) {
       const before = at === 0 ? "" : `"$\{${name}}"`;
       await this.#setVariable(name, `${before}'${value.slice(at, at + room - 2)}'`, withinMs);
     }
-    const { output } = await this.try(`printenv ${name}`, withinMs);
-    if (output.trimEnd() !== `${name}=${value}`.trimEnd()) {
-      throw new Fault("device", `${node}: ${name} was set, and reads back as something else:\n${output}`, { node });
+    const read = await this.variable(name);
+    if (read !== value) {
+      throw new Fault("device", `${node}: ${name} was set, and reads back as something else:\n${read}`, { node });
     }
+  }
+
+  /** The value of a variable; undefined if it is not set. */
+  async variable(name: string): Promise<string | undefined> {
+    const { status, output } = await this.try(`printenv ${name}`);
+    const start = output.indexOf(`${name}=`);
+    if (status !== 0 || start < 0) return undefined;
+    if (output.endsWith("\n")) return output.slice(start + name.length + 1, -1);
+    // One variable is printed through a buffer of CONFIG_SYS_PBSIZE, which cuts it and its line end; all of them are not.
+    const all = await this.try("printenv");
+    return all.output
+      .split("\n")
+      .find((line) => line.startsWith(`${name}=`))
+      ?.slice(name.length + 1);
   }
 
   async #setVariable(name: string, words: string, withinMs: number): Promise<void> {
@@ -186,12 +210,24 @@ export class UBootLine {
   }
 
   /** A result that does not come may hang in a half-typed line: a Ctrl-C frees the shell for what comes next. */
-  async #askOrRecover(query: Query<CommandResult>, wait: Budget): Promise<CommandResult> {
-    try {
-      return await this.#console.ask(query, wait);
-    } catch (error) {
-      if (isTimeout(error)) this.#console.write(CTRL_C);
-      throw error;
+  async #result(hasBegun: boolean, { withinMs, reason }: Budget): Promise<CommandResult> {
+    const { clock, name } = this.#console;
+    const beganNs = clock.nowNs();
+    for (;;) {
+      const leftMs = withinMs - elapsedMs(beganNs, clock.nowNs());
+      try {
+        // A new query each time: what the last one read is read again.
+        const wait = { withinMs: Math.min(leftMs, LOOK_EVERY_MS), reason };
+        return await this.#console.ask(new ResultQuery(this.#mark, hasBegun), wait);
+      } catch (error) {
+        if (!isTimeout(error)) throw error;
+        const lost = this.#options.lost?.();
+        if (lost !== undefined)
+          throw new Fault("bench", `${name}: while waiting for ${reason}: ${lost}`, { node: name });
+        if (leftMs > LOOK_EVERY_MS) continue;
+        this.#console.write(CTRL_C);
+        throw lateAfter(error as ConsoleError, { withinMs, reason });
+      }
     }
   }
 }

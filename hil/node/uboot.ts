@@ -54,9 +54,7 @@ export class UBoot {
 
   /** A variable of the environment; undefined if it is not set. */
   async env(name: string): Promise<string | undefined> {
-    const { status, output } = await this.#line.try(`printenv ${name}`);
-    const start = output.indexOf(`${name}=`);
-    return status !== 0 || start < 0 ? undefined : output.slice(start + name.length + 1).replace(/\n$/, "");
+    return await this.#line.variable(name);
   }
 
   /** Sets a variable until the next reset; undefined deletes it. */

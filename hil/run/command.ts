@@ -4,6 +4,7 @@ import { cpus, freemem } from "node:os";
 import { join, relative, resolve } from "node:path";
 import process from "node:process";
 import { workFolder } from "../../image/project.ts";
+import { parseBenchOptions } from "../bench/resolve.ts";
 import { systemClock } from "../clock.ts";
 import { ProgressPrinter } from "../report/progress.ts";
 import { countsInWords, countVerdicts, isGood, type RunReport } from "../report/run-report.ts";
@@ -50,6 +51,7 @@ export function listSuites(asJson: boolean): number {
 export interface LabRunOptions {
   readonly suite?: string;
   readonly filter?: string;
+  readonly bench?: string;
   readonly report?: string;
   readonly jobs?: string;
   readonly memory?: string;
@@ -70,7 +72,8 @@ interface Task {
 
 /** Runs with progress and a table on the terminal; 0 if everything passed, 1 if not, 130 after Ctrl-C. */
 export async function runLab(options: LabRunOptions): Promise<number> {
-  const suites = (options.suite ?? "smoke").split(",").map(suiteNamed);
+  const named = (options.suite ?? "smoke").split(",").map(suiteNamed);
+  const suites = named.map((suite) => onBenches(suite, options.bench));
   for (const suite of suites) rejectFutile(suite, options.filter, suites.length > 1);
   const repeat = wholeNumber("--repeat", options.repeat, 1, 10_000) ?? 1;
   const retries = wholeNumber("--retries", options.retries, 0, 10) ?? 1;
@@ -195,6 +198,13 @@ function wholeNumber(option: string, text: string | undefined, low: number, high
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= low && value <= high) return value;
   throw new UsageError(`${option} ${text}: give a whole number from ${low} to ${high}`);
+}
+
+/** `NODE=FILE,...`: the benches that nodes of the suite are. */
+function onBenches(suite: Suite, options: string | undefined): Suite {
+  if (options === undefined) return suite;
+  const overrides = parseBenchOptions(options.split(","), suite.benches?.nodes ?? []);
+  return suite.benches?.on(overrides) ?? suite;
 }
 
 export function suiteNamed(name: string): Suite {

@@ -5,6 +5,8 @@ import type { FakeLine } from "./fake-line.ts";
 export const BANNER = "\r\n\r\nU-Boot 2023.01 (Jun 22 2026)\r\n\r\nDRAM:  256 MiB\r\n";
 const AUTOBOOT = "Hit any key to stop autoboot:  2 ";
 
+const PRINT_BUFFER = 1042;
+
 export class FakeUBoot {
   readonly line: FakeLine;
   readonly env = new Map<string, string>([["kernel_addr_r", "0x40400000"]]);
@@ -105,8 +107,17 @@ export class FakeUBoot {
         else this.env.set(args[0] ?? "", args.slice(1).join(" "));
         return 0;
       case "printenv": {
+        if (args.length === 0) {
+          for (const [name, value] of this.env) this.line.say(`${name}=${value}\r\n`);
+          return 0;
+        }
         const value = this.env.get(args[0] ?? "");
-        this.line.say(value === undefined ? `## Error: "${args[0]}" not defined\r\n` : `${args[0]}=${value}\r\n`);
+        // As U-Boot does it: what does not fit into its buffer is cut, with the end of the line.
+        this.line.say(
+          value === undefined
+            ? `## Error: "${args[0]}" not defined\r\n`
+            : `${args[0]}=${value}\r\n`.slice(0, PRINT_BUFFER),
+        );
         return value === undefined ? 1 : 0;
       }
       case "run":

@@ -9,19 +9,30 @@ import { Fault } from "../../hil/fault.ts";
 import { ProgressGuard } from "../../hil/node/progress-guard.ts";
 import { UBoot, UBootError } from "../../hil/node/uboot.ts";
 import { UBootLine } from "../../hil/node/uboot-line.ts";
-import { fakeConsole } from "./fake-line.ts";
+import { fakeConsole, type ManualClock } from "./fake-line.ts";
 import { BANNER, FakeUBoot } from "./fake-uboot.ts";
 
 function bench(longestLine = 255) {
   const parts = fakeConsole("dut", { death: [] });
   const fake = new FakeUBoot(parts.line);
   fake.longestLine = longestLine;
-  const options = { prompt: "=> ", interrupt: " ", autoboot: "Hit any key", longestLine, session: "u" };
+  let lost: string | undefined;
+  const options = {
+    prompt: "=> ",
+    interrupt: " ",
+    autoboot: "Hit any key",
+    longestLine,
+    session: "u",
+    lost: () => lost,
+  };
   const line = new UBootLine(parts.console, options);
   const left: string[] = [];
   const uboot = new UBoot(line, (to, because) => left.push(`${to}: ${because}`));
   const guard = new ProgressGuard(parts.console, { clock: parts.clock, silentMs: 5_000 });
-  return { ...parts, fake, uboot, ubootLine: line, guard, left };
+  const off = (): void => {
+    lost = "its power is off";
+  };
+  return { ...parts, fake, uboot, ubootLine: line, guard, left, off };
 }
 
 async function atPrompt(longestLine?: number) {
@@ -34,6 +45,15 @@ async function atPrompt(longestLine?: number) {
 /** Lets promises run until nothing more happens. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+/** Time, in the slices in which a command waits. */
+async function passing(clock: ManualClock, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 500) {
+    await settle();
+    clock.advance(500);
+  }
+  await settle();
 }
 
 test("autoboot is interrupted: the key is typed until the prompt comes", async () => {
@@ -163,6 +183,7 @@ test("variables are set and read as they are, however long", async () => {
     " two  spaces ",
     `it's "quoted" \\ $HOME; reset && false # no`,
     "x".repeat(900),
+    "y".repeat(1500),
     "run a; run b; ".repeat(40),
   ];
   for (const value of values) {
@@ -176,7 +197,7 @@ test("variables are set and read as they are, however long", async () => {
     fake.entered.every((line) => line.length <= 160),
     "no line is longer than U-Boot takes",
   );
-  await assert.rejects(uboot.setEnv("probe", "it's".repeat(100)), /cannot be typed into probe/);
+  await assert.rejects(uboot.setEnv("probe", "it's".repeat(400)), /cannot be typed into probe/);
 });
 
 test("a command that is longer than a line goes through a variable", async () => {
@@ -246,10 +267,22 @@ test("a command that hangs is interrupted, and the next one works", async () => 
     else receive(text);
   };
   const hung = uboot.try("sleep 1000", 2_000);
-  await settle();
-  clock.advance(2_000);
-  await assert.rejects(hung, /waited 2\.0 s for the result of `sleep 1000`/);
+  const told = assert.rejects(hung, /waited 2\.0 s for the result of `sleep 1000`/);
+  await passing(clock, 2_000);
+  await told;
   assert.equal(await uboot.run("echo next"), "next\n");
+});
+
+test("a command whose board loses power ends at once, and says so", async () => {
+  const { uboot, fake, clock, off } = await atPrompt();
+  fake.powerOff();
+  off();
+  const told = assert.rejects(uboot.try("crc32 0 1000", 60_000), {
+    faultClass: "bench",
+    message: /while waiting for the result of `crc32 0 1000`: its power is off/,
+  });
+  await passing(clock, 500);
+  await told;
 });
 
 test("any bytes on the line end in a result or an error of the lab's own", async () => {
@@ -261,8 +294,7 @@ test("any bytes on the line end in a result or an error of the lab's own", async
         (value) => value,
         (error: unknown) => error,
       );
-      await settle();
-      clock.advance(1_000);
+      await passing(clock, 1_000);
       const outcome = await result;
       assert.ok(
         outcome instanceof ConsoleError || (typeof outcome === "object" && outcome !== null && "status" in outcome),

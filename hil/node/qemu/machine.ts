@@ -1,6 +1,7 @@
 /** One running QEMU: started stopped, fresh or from what was saved, console and monitor connected, then let go. */
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import type { LabClock } from "../../clock.ts";
 import { Console } from "../../console/console.ts";
 import { Fault } from "../../fault.ts";
@@ -43,6 +44,8 @@ export class Machine {
   readonly name: string;
   readonly instance: string;
   readonly console: Console;
+  /** The serial line itself, for transfers past the console's journal. */
+  readonly line: Duplex;
   readonly #monitor: Qmp;
   readonly #clock: LabClock;
   /** Why the guest went down, as QEMU has it: `guest-reset`, `host-signal`. Undefined when QEMU was killed. */
@@ -58,6 +61,7 @@ export class Machine {
     this.name = parts.spec.name;
     this.instance = parts.host.instance;
     this.console = parts.console;
+    this.line = parts.line;
     this.#monitor = parts.monitor;
     this.#clock = parts.host.clock;
     this.#shutdown = parts.monitor
@@ -102,7 +106,7 @@ export class Machine {
       await orLastWords(qmp.ready(), ended);
       if (restoring !== undefined) await orLastWords(restoring.from.load(qmp), ended);
       const pid = qemu.pid ?? 0; // it is connected, so it was started
-      const machine = new Machine({ spec, host, console, monitor: qmp, memory, pid, scope, ended });
+      const machine = new Machine({ spec, host, console, line, monitor: qmp, memory, pid, scope, ended });
       host.adopt(machine);
       return machine;
     } catch (error) {
@@ -194,6 +198,7 @@ interface MachineParts {
   readonly spec: MachineSpec;
   readonly host: MachineHost;
   readonly console: Console;
+  readonly line: Duplex;
   readonly monitor: Qmp;
   readonly memory: GuestMemory;
   readonly pid: number;

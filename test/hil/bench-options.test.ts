@@ -1,0 +1,48 @@
+/** `--bench NODE=FILE`: which node, which file, and what is wrong with the rest. The arm64 machine that a bench may be. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseBenchOptions, resolveBench } from "../../hil/bench/resolve.ts";
+import { qemuArguments, qemuProgram } from "../../hil/node/qemu/args.ts";
+import { boardSuite } from "../../hil/scenarios/board.ts";
+
+test("a node is the suite's own bench until another one takes its place", () => {
+  const overrides = parseBenchOptions(["dut=board-example"], ["dut"]);
+  assert.equal(resolveBench("dut", "qemu-arm64-uboot", new Map()).name, "qemu-arm64-uboot");
+  assert.equal(resolveBench("dut", "qemu-arm64-uboot", overrides).name, "router-bench-1");
+  assert.equal(resolveBench("other", "qemu-arm64-uboot", overrides).name, "qemu-arm64-uboot");
+});
+
+test("what is not NODE=FILE, a node that takes no bench, and one that has two, are told", () => {
+  assert.throws(() => parseBenchOptions(["dut"], ["dut"]), /--bench dut: it is NODE=FILE/);
+  assert.throws(() => parseBenchOptions(["=x"], ["dut"]), /it is NODE=FILE/);
+  assert.throws(() => parseBenchOptions(["peer=x"], ["dut"]), /--bench peer=x: there is dut/);
+  assert.throws(() => parseBenchOptions(["peer=x"], []), /this suite has no node that a bench can be/);
+  assert.throws(() => parseBenchOptions(["dut=x", "dut=y"], ["dut"]), /dut has a bench already/);
+  assert.throws(() => resolveBench("dut", "nosuch", new Map()), /there is no such file/);
+});
+
+test("suite board takes a bench for its device and keeps its scenarios", () => {
+  const other = boardSuite.benches?.on(new Map([["dut", "board-example"]]));
+  assert.deepEqual(
+    other?.scenarios.map(({ name }) => name),
+    boardSuite.scenarios.map(({ name }) => name),
+  );
+  assert.match(other?.lab.nodes["dut"]?.what ?? "", /router-bench-1/);
+});
+
+test("an arm64 machine starts at its firmware, and never by KVM of another processor", () => {
+  const spec = {
+    name: "dut",
+    architecture: "arm64",
+    firmware: "/fw",
+    memoryMib: 512,
+    disks: [],
+    nics: [],
+    restarts: true,
+  } as const;
+  assert.equal(qemuProgram(spec), "qemu-system-aarch64");
+  const line = qemuArguments(spec, { serial: "s", monitor: "m", consoleLog: "c" }, "kvm").join(" ");
+  assert.match(line, /-accel tcg,tb-size=256 -cpu cortex-a53 -machine virt,memory-backend=ram/);
+  assert.match(line, /-bios \/fw/);
+  assert.doesNotMatch(line, /-kernel|kvm|-no-reboot/);
+});
