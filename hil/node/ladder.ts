@@ -95,8 +95,8 @@ export class Ladder<D extends Drivers> {
    */
   async at<S extends keyof D & State, R>(
     state: S,
-    use: (handle: Handle<S, D[S] & object>) => (R & Keepable<R>) | Promise<R & Keepable<R>>,
-  ): Promise<R> {
+    use: ((handle: Handle<S, D[S] & object>) => R) & Keepable<R>,
+  ): Promise<Awaited<R>> {
     await this.go(state);
     const tenure = new Tenure(this.node, state);
     this.#tenures.push(tenure);

@@ -54,6 +54,27 @@ const SNIPPETS: Readonly<Record<string, Snippet>> = {
       ['match.then((found) => found.pattern === "promt");', /no overlap/],
     ],
   },
+  "a handle of a board's state stays in its callback, and has that state's verbs only": {
+    given: ['import type { Board } from "#/hil/node/board.ts";', "declare const dut: Board;"],
+    right: [
+      'dut.ladder.at("bootloader", (uboot) => uboot.env("bootcmd"));',
+      'dut.ladder.at("shell", async (shell) => ({ kernel: await shell.run("uname -r"), tries: [1] }));',
+      'dut.ladder.at("cli", () => {});',
+    ],
+    wrong: [
+      [
+        'dut.ladder.at("bootloader", (uboot) => uboot);',
+        /the handle of state bootloader ends with its callback: use it inside/,
+      ],
+      [
+        'dut.ladder.at("shell", async (shell) => await Promise.resolve([shell]));',
+        /the handle of state shell ends with its callback/,
+      ],
+      ['dut.ladder.at("cli", (cli) => ({ deep: { cli } }));', /the handle of state cli ends with its callback/],
+      ['dut.ladder.at("shell", (shell) => shell.env("bootcmd"));', /'env' does not exist/],
+      ['dut.ladder.at("bootloder", () => {});', /"bootloder".*is not assignable/],
+    ],
+  },
   "a lab's nodes, NICs, links and stages have names": {
     given: [
       'import { defineLab, type LabOf } from "#/hil/lab.ts";',
