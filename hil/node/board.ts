@@ -72,6 +72,7 @@ export class Board {
       return new UBoot(line, left);
     };
     const deviceConsole = new DeviceConsole(console);
+    let isPastLoader = false;
     this.ladder = new Ladder({
       node: name,
       clock,
@@ -87,7 +88,11 @@ export class Board {
       },
       powerOff: power === undefined ? undefined : () => power.off(),
       onState: (to, phase, from) => {
-        console.deathStrings = deathStringsOf(to, phase, from);
+        // Setting them forgets a death. One that came between two rungs must be told; only a reset mends it.
+        const isReset = to === "off" || to === "started";
+        if (isReset) isPastLoader = false;
+        else if (phase === "reached") isPastLoader ||= to === "kernel" ? from === "bootloader" : to !== "bootloader";
+        if (isReset || console.death === undefined) console.deathStrings = deathStringsOf(to, phase, isPastLoader);
       },
       state: parts.state,
     });

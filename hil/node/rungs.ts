@@ -28,9 +28,11 @@ export function keyOf(key: keyof typeof KEYS | { readonly text: string }): strin
   return typeof key === "string" ? KEYS[key] : key.text;
 }
 
-/** What means death in a state. Between power-on and the next rung a banner is as it should be. */
-export function deathStringsOf(to: State, phase: "entering" | "reached", from: State): readonly Pattern[] {
-  const isSettled = phase === "reached";
+/**
+ * What means death on the way to a state and in it. `isPastLoader`: the boot loader has handed over, so that its banner means
+ * that the board was reset; a board that boots by itself shows it on the way to its system.
+ */
+export function deathStringsOf(to: State, phase: "entering" | "reached", isPastLoader: boolean): readonly Pattern[] {
   switch (to) {
     case "unknown":
     case "off":
@@ -38,15 +40,13 @@ export function deathStringsOf(to: State, phase: "entering" | "reached", from: S
     case "started":
       return UBOOT_DEATH;
     case "bootloader":
-      return isSettled ? [...UBOOT_DEATH, ...RESET_OF_UBOOT] : UBOOT_DEATH;
+      // Linux may panic before the driver has heard that U-Boot is left.
+      return phase === "reached" ? [...UBOOT_DEATH, ...LINUX_DEATH, ...RESET_OF_UBOOT] : UBOOT_DEATH;
     case "kernel":
-      return from === "bootloader" && isSettled
-        ? [...LINUX_DEATH, ...RESET_OF_SYSTEM]
-        : [...UBOOT_DEATH, ...LINUX_DEATH];
     case "login":
     case "shell":
     case "cli":
-      return isSettled ? [...LINUX_DEATH, ...RESET_OF_SYSTEM] : LINUX_DEATH;
+      return isPastLoader ? [...LINUX_DEATH, ...RESET_OF_SYSTEM] : [...UBOOT_DEATH, ...LINUX_DEATH];
   }
 }
 

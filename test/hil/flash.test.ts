@@ -120,7 +120,7 @@ test("an image is written, read back, and its record comes last", async () => {
 });
 
 test("a medium that keeps something else is found out; the golden image takes its place, and the failure says so", async () => {
-  const { flash, trouble, ladder } = bench();
+  const { flash, trouble, ladder, notes } = bench();
   let writes = 0;
   trouble.write = (at, byte) => (at === 11 * 512 + 5 && writes++ === 0 ? byte ^ 1 : byte);
   await assert.rejects(flash.write([{ slot: A, image: Buffer.alloc(700, 9) }]), (error: unknown) => {
@@ -131,6 +131,8 @@ test("a medium that keeps something else is found out; the golden image takes it
     return true;
   });
   assert.deepEqual(await flash.torn([A, B]), []);
+  const cuts = notes.filter((note) => note.includes('"to":"off"'));
+  assert.equal(cuts.length, 2, "off at the start, and once more before the golden image");
   await ladder.at("bootloader", async (uboot) => {
     const state = await slotState(uboot, A, LOAD);
     assert.ok(state.kind === "sound" && state.length === 600);
