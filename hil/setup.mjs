@@ -34,6 +34,8 @@ export const NEEDED = [
   { package: "dnsmasq-base", shows: "dnsmasq", for: "tests" },
   { package: "nftables", shows: "nft", for: "tests" },
   { package: "snmpd", shows: "snmpd", for: "tests" },
+  { package: "freeradius", shows: "freeradius", for: "tests" },
+  { package: "freeradius-utils", shows: "radclient", for: "tests" },
   { package: "openssh-server", shows: "sshd", for: "tests" },
 ];
 

@@ -58,11 +58,14 @@ function connectionDetails(session: SessionView, connectedForMs: number): readon
   ];
 }
 
+/** Everything else at its longest leaves this much of a line. */
+const LONGEST_SERVER_NAME = 14;
+
 /** One row per server, and below it what was not as it should be. */
 export function radiusLines({ servers, waiting, lost }: RadiusView): readonly string[] {
   if (servers.length === 0) return ["No RADIUS servers."];
   const rows = servers.map(({ name, address, state, requests, accepts, rejects, accounted }) => [
-    cut(name, 20),
+    cut(name, LONGEST_SERVER_NAME),
     address,
     state,
     ...[requests, accepts, rejects, accounted].map(String),

@@ -4,7 +4,7 @@
  */
 import type { Ipv4Prefix, Log, Net, Tun } from "../ports.ts";
 import type { LocalCallId } from "../pptp/call-id.ts";
-import { Ipv4 } from "../wire/ipv4.ts";
+import { formatIpv4, Ipv4 } from "../wire/ipv4.ts";
 
 export interface TunnelInterfaceEvents {
   /** Packets wait on the interface of this call. */
@@ -52,6 +52,21 @@ export class TunnelInterfaces {
     this.#sessions.set(callId, { tun, routes });
     this.#addRoutes(tun.name, routes);
     return tun;
+  }
+
+  /**
+   * The routes without those that would take a network of ours away: the kernel has one route to each. Configured ones
+   * were checked before; a RADIUS server's come as they come.
+   */
+  withoutOwnNetworks(routes: readonly Ipv4Prefix[]): readonly Ipv4Prefix[] {
+    if (routes.length === 0) return routes;
+    const own = this.#net.interfaces().flatMap(({ mac, addresses }) => (mac === undefined ? [] : addresses));
+    return routes.filter((route) => {
+      const taken = own.some(({ address, length }) => length === route.length && isIn(address, route));
+      if (taken)
+        this.#log.write("warning", "pptp", `no route to ${text(route)} into a tunnel: that network is our own`);
+      return !taken;
+    });
   }
 
   down(callId: LocalCallId): void {
@@ -144,4 +159,12 @@ export class TunnelInterfaces {
     const taken = new Set([...this.#sessions.values(), ...this.#placeholders.values()].map(({ tun }) => tun.name));
     for (let n = 0; ; n++) if (!taken.has(`${stem}${n}`)) return `${stem}${n}`;
   }
+}
+
+function isIn(address: Ipv4, { address: network, length }: Ipv4Prefix): boolean {
+  const size = 2 ** (32 - length);
+  return Math.floor(address / size) === Math.floor(network / size);
+}
+function text({ address, length }: Ipv4Prefix): string {
+  return `${formatIpv4(address)}/${length}`;
 }

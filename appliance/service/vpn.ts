@@ -443,7 +443,8 @@ export class VpnService {
         owner instanceof PptpClient
           ? { ...owner.settings, rateLimit: undefined }
           : { ...owner.termsOf(callId), nat: false };
-      const tun = this.#interfaces.up(callId, up, routes, nat);
+      const allowed = owner instanceof PptpClient ? routes : this.#interfaces.withoutOwnNetworks(routes);
+      const tun = this.#interfaces.up(callId, up, allowed, nat);
       this.#plane?.attach(callId, tun, up.framing);
       if (rateLimit !== undefined) this.#plane?.limit(callId, rateLimit);
     } catch (error) {

@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EncryptionPolicy } from "../../appliance/ppp/ccp.ts";
+import type { AuthRequest } from "../../appliance/ppp/credentials.ts";
 import type { AuthMethod } from "../../appliance/ppp/lcp.ts";
 import type { LinkSettings } from "../../appliance/ppp/link.ts";
 import { CpCode } from "../../appliance/wire/cp-packet.ts";
 import { formatIpv4 } from "../../appliance/wire/ipv4.ts";
 import { Protocol } from "../../appliance/wire/ppp-frame.ts";
-import { CLIENT, ip, LinkEnd, LinkPair, packet, packetOf, SERVER, SERVER_IPCP } from "../support/link-end.ts";
+import { CLIENT, ip, judge, LinkEnd, LinkPair, packet, packetOf, SERVER, SERVER_IPCP } from "../support/link-end.ts";
 
 const encryption = (use: EncryptionPolicy["use"], rest: Partial<EncryptionPolicy> = {}): EncryptionPolicy => ({
   use,
@@ -407,4 +408,22 @@ test("the answer to an authentication that LCP has overtaken opens no network", 
   assert.equal(server.link.phase, "authenticate");
   server.give({ type: "network", ipcp: SERVER_IPCP }, 0); // meant for the authentication before
   assert.equal(server.link.phase, "authenticate");
+});
+
+test("a verdict to a question that LCP has overtaken is ignored while the new one is open", () => {
+  const pair = new LinkPair(SERVER, CLIENT);
+  pair.server.judges = false;
+  pair.up();
+  const questions = () => pair.server.events.flatMap((event) => (event.type === "verify" ? [event] : []));
+  const [first] = questions();
+  // LCP starts over: the same two ends, a new Challenge, a new Response.
+  pair.server.receive(Protocol.lcp, packet(CpCode.configureRequest, 200), pair.now);
+  pair.settle();
+  const [, second] = questions();
+  assert.ok(first && second && first.ticket !== second.ticket);
+  const accepted = (request: AuthRequest) => judge(pair.server.accounts, request);
+  pair.server.give({ type: "verdict", ticket: first.ticket, verdict: accepted(first.request) }, pair.now);
+  assert.equal(pair.server.event("authenticated"), undefined);
+  pair.server.give({ type: "verdict", ticket: second.ticket, verdict: accepted(second.request) }, pair.now);
+  assert.ok(pair.server.event("authenticated"));
 });

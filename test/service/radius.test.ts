@@ -78,11 +78,14 @@ test("Framed-IP-Address and Framed-Route: on the interface while the session las
   one.grants = [
     { kind: "framed-ip-address", address: ip("10.1.2.3") },
     { kind: "framed-route", octets: Buffer.from("10.9.0.0/16 0.0.0.0 1") },
+    { kind: "framed-route", octets: Buffer.from("203.0.113.0/24 0.0.0.0 1") },
   ];
   dial();
   await advance(1500, device, caller);
   assert.equal(device.vpn.sessions()[0]?.address, ip("10.1.2.3"));
   assert.equal(device.net.nextHopTo(ip("10.9.8.7"))?.interfaceName, "pptp0");
+  assert.equal(device.net.nextHopTo(ip("203.0.113.9"))?.interfaceName, "wan", "our own network stays ours");
+  assert.ok(device.log.includes("warning no route to 203.0.113.0/24 into a tunnel: that network is our own"));
   caller.vpn.hangUp(caller.vpn.sessions()[0]?.id ?? 0);
   await advance(500, device, caller);
   assert.equal(device.net.nextHopTo(ip("10.9.8.7"))?.interfaceName, "wan");

@@ -1,5 +1,5 @@
 /** The VPN service of a whole device on networks in memory, with a clock that the test moves. */
-import { Millis, type Timers } from "../../appliance/ports.ts";
+import { type Clock, type DatagramTransport, Millis, type Timers } from "../../appliance/ports.ts";
 import { VpnService } from "../../appliance/service/vpn.ts";
 import type { Account, ClientSettings, ServerSettings } from "../../appliance/tunnel/settings.ts";
 import type { Ipv4 } from "../../appliance/wire/ipv4.ts";
@@ -49,22 +49,28 @@ export const quiet = () => new Promise((resolve) => setImmediate(resolve));
 
 export const wires = () => ({ gre: new FakeGreNet(), control: new FakeControlNet(), udp: new FakeDatagramNet() });
 
+/** What devices of one test share; real UDP needs the real `time`. */
+interface Wires extends Omit<ReturnType<typeof wires>, "udp"> {
+  readonly udp: { host(address: Ipv4): DatagramTransport };
+  readonly time?: { readonly clock: Clock; readonly timers: Timers };
+}
+
 export class Device {
   readonly alarm = new Alarm();
   readonly net: FakeNet;
   readonly log: string[] = [];
   readonly vpn: VpnService;
 
-  constructor(address: Ipv4, { gre, control, udp }: ReturnType<typeof wires>, ...taken: readonly string[]) {
+  constructor(address: Ipv4, { gre, control, udp, time }: Wires, ...taken: readonly string[]) {
     this.net = new FakeNet("wan", ...taken);
     this.net.setUp("wan", true);
     this.net.addAddress("wan", { address, length: 24 });
     this.net.setDefaultGateway((address + 100) as Ipv4);
     this.net.changes.length = 0;
     this.vpn = new VpnService({
-      clock: { now: () => Millis(this.alarm.now) },
+      clock: time?.clock ?? { now: () => Millis(this.alarm.now) },
       random: new SeededRandom(address),
-      timers: this.alarm,
+      timers: time?.timers ?? this.alarm,
       net: this.net,
       gre: gre.host(address),
       control: control.host(address),

@@ -91,6 +91,8 @@ export interface Frame {
 export class LinkEnd {
   readonly link: Link;
   readonly accounts = new Map<string, Account>([["alice", { password: "s3cret", expired: false }]]);
+  /** Whether `verify` is answered at once; false leaves that to the test. */
+  judges = true;
   /** Everything but frames, oldest first. */
   readonly events: LinkOutput[] = [];
   readonly #ipcp: IpcpSettings;
@@ -109,7 +111,7 @@ export class LinkEnd {
           continue;
         }
         this.events.push(output);
-        if (output.type === "verify") {
+        if (output.type === "verify" && this.judges) {
           const verdict = judge(this.accounts, output.request);
           inputs.push({ type: "verdict", ticket: output.ticket, verdict });
         }

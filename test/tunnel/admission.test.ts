@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Millis } from "../../appliance/ports.ts";
 import { verifyPassword } from "../../appliance/ppp/credentials.ts";
+import type { LocalCallId } from "../../appliance/pptp/call-id.ts";
 import type { AccessAnswer, AccessQuestion, SessionGrants } from "../../appliance/radius/access.ts";
 import type { SessionSelector } from "../../appliance/radius/dynamic-authorization.ts";
+import { Admission } from "../../appliance/tunnel/admission.ts";
 import { CpCode } from "../../appliance/wire/cp-packet.ts";
 import { Protocol } from "../../appliance/wire/ppp-frame.ts";
 import { hex } from "../support/hex.ts";
@@ -360,4 +362,24 @@ test("an account's session-timeout", () => {
   desk.advance(1);
   bye(caller);
   assert.match(last(desk), /info session 1 alice .*: the session lasted as long as it may$/);
+});
+
+// --- tickets ---------------------------------------------------------------------------------------------------------
+
+test("a session has one open question: the answer to an older one is nobody's, and so is a second answer", () => {
+  const admission = new Admission(() => false);
+  admission.configure(["radius"], []);
+  const session = { number: 1, acctSessionId: "s", peer: ip("198.51.100.1"), local: ip("203.0.113.1") };
+  const request = { method: "pap", userName: Buffer.from("bob"), password: Buffer.from("b0b") } as const;
+  const ask = (verifyTicket: number, callId = 1): number => {
+    const decision = admission.decide({ callId: callId as LocalCallId, verifyTicket, session, request });
+    assert.ok(decision.type === "ask");
+    return decision.question.ticket;
+  };
+  const [old, other, current] = [ask(1), ask(1, 2), ask(2)];
+  const rejected = { result: "rejected", verdict: { ok: false, errorCode: 691, message: "" } } as const;
+  assert.equal(admission.answered(old, rejected), undefined);
+  assert.equal(admission.answered(current, rejected)?.applicant.verifyTicket, 2);
+  assert.equal(admission.answered(current, rejected), undefined);
+  assert.equal(admission.answered(other, rejected)?.applicant.callId, 2);
 });
