@@ -209,7 +209,8 @@ export class Host {
     world.hosts.set(address, this);
     const log: Log = { write: (level, _area, text) => this.log.push(`${level} ${text}`) };
     const timers: Timers = { after: (delayMs, run) => world.after(delayMs, run) };
-    const net: Pick<Net, "openTun" | "addRoute" | "removeRoute" | "nextHopTo" | "addLinkLocal"> = {
+    const net: Pick<Net, "interfaces" | "openTun" | "addRoute" | "removeRoute" | "nextHopTo" | "addLinkLocal"> = {
+      interfaces: () => [],
       openTun: (settings: TunSettings, onReadable: () => void) => {
         const tun = new SimTun(settings, onReadable);
         this.tuns.push(tun);
