@@ -10,8 +10,8 @@ test("suite poptop passes, and its report, JUnit file and capture are there", as
   const folder = temporaryFolder();
   const run = startCulvert(["lab", "run", "--suite", "poptop", "--report", folder]);
   assert.equal((await run.ended).code, 0, run.output());
-  assert.match(run.output(), /^lab: 6 passed, 0 failed, 0 not run in /m);
-  assert.match(readFileSync(join(folder, "report.html"), "utf8"), /<b>6<\/b> passed/);
+  assert.match(run.output(), /^lab: 6 passed in /m);
+  assert.match(readFileSync(join(folder, "report.html"), "utf8"), /nothing failed: 6 passed/);
   assert.match(readFileSync(join(folder, "junit.xml"), "utf8"), /tests="6" failures="0"/);
   const capture = parsePcapng(readFileSync(join(folder, "internet.pcapng")));
   assert.ok(capture.ok && capture.value.packets.length > 1000);
