@@ -116,7 +116,12 @@ export class FreeRadius {
       env: { PATH: process.env["PATH"] },
     });
     const server = new FreeRadius(folder, child, authenticationPort, accountingPort);
-    await server.#ready();
+    try {
+      await server.#ready();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
     return server;
   }
 
@@ -134,7 +139,7 @@ export class FreeRadius {
 
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.#process.once("close", resolve));
-    if (this.#process.exitCode === null && this.#process.kill()) await ended;
+    if (this.#process.pid !== undefined && this.#process.exitCode === null && this.#process.kill()) await ended;
     rmSync(this.#folder, { recursive: true });
   }
 
