@@ -1,5 +1,6 @@
 /** Why a PPP link ended, as data: `tunnel/diagnosis.ts` turns it into words, a Windows error code and advice. */
 import type { AuthFailure } from "./authenticator.ts";
+import type { NegotiationOutput } from "./negotiation.ts";
 
 export type LinkFailure =
   | AuthFailure
@@ -50,4 +51,24 @@ export function emitWindowsTerminateData(magic: number, windowsError: number): B
   data.writeUInt32BE(WINDOWS_TRAILER, 4);
   data.writeUInt32BE(windowsError, 8);
   return data;
+}
+
+/** Why LCP ended; `data` is that of the Terminate-Request, if one came. */
+export function lcpFailure(
+  failure: Extract<NegotiationOutput, { type: "this-layer-finished" }>["failure"],
+  data: Buffer,
+): LinkFailure {
+  switch (failure) {
+    case undefined:
+      return { reason: "administrative" };
+    case "no-response":
+      return { reason: "lcp-no-response" };
+    case "not-converging":
+    case "rejected-by-peer":
+      return { reason: "lcp-not-converging" };
+    case "option-refused":
+      return { reason: "no-common-authentication" };
+    case "terminated-by-peer":
+      return { reason: "terminated-by-peer", ...parseTerminateData(data) };
+  }
 }

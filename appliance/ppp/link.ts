@@ -13,47 +13,12 @@ import { PLAIN_FRAMING, type PppFraming, Protocol } from "../wire/ppp-frame.ts";
 import { AuthPhase, type AuthPhaseOutput } from "./auth-phase.ts";
 import { Cbcp, type CbcpOutput } from "./cbcp.ts";
 import type { AuthRequest, AuthVerdict, SessionKeys } from "./credentials.ts";
-import { emitWindowsTerminateData, type LinkFailure, parseTerminateData } from "./failure.ts";
+import { emitWindowsTerminateData, type LinkFailure, lcpFailure, parseTerminateData } from "./failure.ts";
 import type { IpcpSettings } from "./ipcp.ts";
-import { type AuthMethod, LcpPolicy, type LcpSettings } from "./lcp.ts";
-import {
-  DEFAULT_TIMERS,
-  Identifiers,
-  Negotiation,
-  type NegotiationInput,
-  type NegotiationOutput,
-} from "./negotiation.ts";
-import { type NetworkOutput, NetworkPhase, type NetworkSettings } from "./network-phase.ts";
-
-export interface LinkSettings extends NetworkSettings {
-  readonly lcp: LcpSettings;
-  /** Our name as an authenticator, and how often a peer may try again after a wrong password. */
-  readonly name: string;
-  readonly authRetries: number;
-  /** What we prove ourselves with, when the peer asks. */
-  readonly credentials: { readonly user: string; readonly password: string; readonly newPassword?: string } | undefined;
-  /** Identification messages sent when LCP opens (RFC 1570 §1.1), as Windows does. */
-  readonly identifications: readonly Buffer[];
-  /** LCP Echo-Request every so often; below 30 s it keeps the mapping of a NAT without PPTP helper. 0 sends none. */
-  readonly echoIntervalMs: number;
-  readonly maxUnansweredEchoes: number;
-  /** From `up` to the network, at most. */
-  readonly setupLimitMs: number;
-  /** Terminate-Requests of ours carry the Windows trailer: magic number, 003ccd74, error. */
-  readonly windowsTerminate: boolean;
-  /** LCP packets beyond RFC 1661's seven codes go without Address and Control once ACFC is agreed, as Windows sends them. */
-  readonly bareLcpExtensions: boolean;
-}
-
-/** A link as the RFCs have it. */
-export const PLAIN_LINK = {
-  echoIntervalMs: 20_000,
-  maxUnansweredEchoes: 4,
-  setupLimitMs: 60_000,
-  windowsTerminate: false,
-  bareLcpExtensions: false,
-  timers: DEFAULT_TIMERS,
-} as const;
+import { type AuthMethod, LcpPolicy } from "./lcp.ts";
+import type { LinkSettings } from "./link-settings.ts";
+import { Identifiers, Negotiation, type NegotiationInput, type NegotiationOutput } from "./negotiation.ts";
+import { type NetworkOutput, NetworkPhase } from "./network-phase.ts";
 
 export type LinkInput =
   | { readonly type: "up" }
@@ -433,24 +398,5 @@ export class Link {
 
   #send(protocol: number, packet: CpPacket): void {
     this.#out.push({ type: "send", protocol, payload: emitCpPacket(packet) });
-  }
-}
-
-function lcpFailure(
-  failure: Extract<NegotiationOutput, { type: "this-layer-finished" }>["failure"],
-  data: Buffer,
-): LinkFailure {
-  switch (failure) {
-    case undefined:
-      return { reason: "administrative" };
-    case "no-response":
-      return { reason: "lcp-no-response" };
-    case "not-converging":
-    case "rejected-by-peer":
-      return { reason: "lcp-not-converging" };
-    case "option-refused":
-      return { reason: "no-common-authentication" };
-    case "terminated-by-peer":
-      return { reason: "terminated-by-peer", ...parseTerminateData(data) };
   }
 }

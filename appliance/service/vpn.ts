@@ -23,20 +23,17 @@ import type { LocalCallId } from "../pptp/call-id.ts";
 import { CallIds } from "../pptp/call-id.ts";
 import type { RadiusStatus } from "../radius/client.ts";
 import { PptpClient } from "../tunnel/client.ts";
-import { ConnectionId, type Effect } from "../tunnel/effect.ts";
+import type { ConnectionId, Effect } from "../tunnel/effect.ts";
 import { LAST_SERVER_SESSION_ID, PptpServer } from "../tunnel/server.ts";
 import type { SessionInput } from "../tunnel/session.ts";
 import type { ClientSettings } from "../tunnel/settings.ts";
 import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
+import { ControlConnections } from "./control-connections.ts";
 import { RadiusService } from "./radius.ts";
 import { TunnelInterfaces } from "./tunnel-interfaces.ts";
 
-/** RFC 2637 §3.1. */
-const PPTP_PORT = 1723;
 const NO_TRAFFIC: TrafficCounters = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, dropped: {} };
-/** How long `close` waits for the peers to confirm. */
-const GOODBYE_MS = 3000;
 
 export interface VpnPorts {
   readonly clock: Clock;
@@ -66,8 +63,7 @@ type Owner = PptpServer | PptpClient;
 export class VpnService {
   readonly #ports: VpnPorts;
   readonly #callIds: CallIds;
-  readonly #sockets = new Map<ConnectionId, ControlSocket>();
-  readonly #dials = new Map<ConnectionId, { abort(): void }>();
+  readonly #connections: ControlConnections;
   readonly #owners = new Map<LocalCallId, Owner>();
   readonly #interfaces: TunnelInterfaces;
   readonly #radius: RadiusService;
@@ -77,16 +73,14 @@ export class VpnService {
   #server: PptpServer | undefined;
   #gre: GreSocket | undefined;
   #plane: UserSpaceDataPlane | undefined;
-  #listener: { close(): void } | undefined;
-  #nextConnection = 1;
   /** A client keeps its number as long as this process knows its name. */
   readonly #clientIds = new Map<string, number>();
   #timer: { readonly at: Millis; readonly cancel: () => void } | undefined;
-  #onIdle: (() => void) | undefined;
 
   constructor(ports: VpnPorts) {
     this.#ports = ports;
     this.#callIds = new CallIds(ports.random);
+    this.#connections = new ControlConnections(ports.control, ports.timers, ports.log);
     this.#radius = new RadiusService(ports, {
       answered: (ticket, answer) => {
         const now = ports.clock.now();
@@ -122,11 +116,8 @@ export class VpnService {
       this.#answersStart(local, peer),
     );
     this.#carryOut(this.#server, this.#server.configure(server, accounts, now), now);
-    if (server.enabled && this.#listener === undefined) this.#listen();
-    if (!server.enabled) {
-      this.#listener?.close();
-      this.#listener = undefined;
-    }
+    if (server.enabled) this.#connections.listen((connection, socket) => this.#accept(connection, socket));
+    else this.#connections.stopListening();
     this.#applyClients(clients, now);
   }
 
@@ -151,7 +142,7 @@ export class VpnService {
     }
     for (const settings of clients) {
       if (this.#clients.has(settings.name)) continue;
-      const allocate = () => ConnectionId(this.#nextConnection++);
+      const allocate = () => this.#connections.allocate();
       const client = new PptpClient(
         this.#clientId(settings.name),
         settings,
@@ -221,21 +212,11 @@ export class VpnService {
 
   /** Ends every session, telling the peers, and gives back every socket and interface. */
   async close(): Promise<void> {
-    this.#listener?.close();
-    this.#listener = undefined;
+    this.#connections.stopListening();
     const now = this.#ports.clock.now();
     if (this.#server) this.#carryOut(this.#server, this.#server.stop(now), now);
     for (const client of this.#clients.values()) this.#carryOut(client, client.hangUp(now), now);
-    if (this.#sockets.size > 0)
-      await new Promise<void>((resolve) => {
-        const limit = this.#ports.timers.after(GOODBYE_MS, resolve);
-        this.#onIdle = () => {
-          limit.cancel();
-          resolve();
-        };
-      });
-    for (const socket of this.#sockets.values()) socket.destroy();
-    for (const dial of this.#dials.values()) dial.abort();
+    await this.#connections.close();
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#radius.close();
@@ -266,59 +247,39 @@ export class VpnService {
     if (owner) this.#carryOut(owner, owner.session(callId, input, now), now);
   }
 
-  #listen(): void {
-    this.#listener = this.#ports.control.listen(
-      PPTP_PORT,
-      (socket) => this.#accept(socket),
-      (error) => {
-        this.#listener = undefined;
-        this.#ports.log.write("error", "pptp", `cannot listen on TCP port ${PPTP_PORT}: ${error.message}`);
-      },
-    );
-  }
-
-  #accept(socket: ControlSocket): ControlSocketEvents | undefined {
+  #accept(connection: ConnectionId, socket: ControlSocket): ControlSocketEvents | undefined {
     const now = this.#ports.clock.now();
     const server = this.#server;
-    const connection = ConnectionId(this.#nextConnection++);
     const effects = server?.accept(connection, socket.local, socket.peer, now);
     if (server === undefined || effects === undefined) return undefined;
-    this.#sockets.set(connection, socket);
     this.#carryOut(server, effects, now);
-    return this.#socketEvents(connection, server, {
+    return this.#feed(server, {
       data: (bytes, at) => server.received(connection, bytes, at),
       closed: (reason, at) => server.disconnected(connection, reason, at),
     });
   }
 
   #connect(client: PptpClient, connection: ConnectionId): void {
-    const { server } = client.settings;
-    const dial = this.#ports.control.connect(
-      server,
-      PPTP_PORT,
-      (socket) => {
+    this.#connections.connect(connection, client.settings.server, {
+      connected: (socket) => {
         const now = this.#ports.clock.now();
-        this.#dials.delete(connection);
-        this.#sockets.set(connection, socket);
         this.#carryOut(client, client.connected(connection, socket.local, now), now);
-        return this.#socketEvents(connection, client, {
+        return this.#feed(client, {
           data: (bytes, at) => client.received(bytes, at),
           closed: (reason, at) => client.disconnected(reason, at),
         });
       },
-      (error) => {
+      failed: (error) => {
         const now = this.#ports.clock.now();
-        this.#dials.delete(connection);
         this.#carryOut(client, client.connectFailed(connection, error.errno, now), now);
       },
-    );
-    this.#dials.set(connection, dial);
+    });
   }
 
-  #socketEvents(
-    connection: ConnectionId,
+  /** What a socket says goes to its owner, with the time. */
+  #feed(
     owner: Owner,
-    feed: {
+    to: {
       data(bytes: Buffer, now: Millis): readonly Effect[];
       closed(reason: string | undefined, now: Millis): readonly Effect[];
     },
@@ -326,13 +287,11 @@ export class VpnService {
     return {
       data: (bytes) => {
         const now = this.#ports.clock.now();
-        this.#carryOut(owner, feed.data(bytes, now), now);
+        this.#carryOut(owner, to.data(bytes, now), now);
       },
       closed: (reason) => {
         const now = this.#ports.clock.now();
-        this.#sockets.delete(connection);
-        this.#carryOut(owner, feed.closed(reason, now), now);
-        if (this.#sockets.size === 0) this.#onIdle?.();
+        this.#carryOut(owner, to.closed(reason, now), now);
       },
     };
   }
@@ -372,11 +331,10 @@ export class VpnService {
         if (owner instanceof PptpClient) this.#connect(owner, effect.connection);
         break;
       case "send-control":
-        this.#sockets.get(effect.connection)?.write(effect.bytes);
+        this.#connections.write(effect.connection, effect.bytes);
         break;
       case "close-control":
-        this.#sockets.get(effect.connection)?.end();
-        this.#dials.get(effect.connection)?.abort();
+        this.#connections.end(effect.connection);
         break;
       case "open-call":
         this.#owners.set(effect.call.callId, owner);

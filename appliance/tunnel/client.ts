@@ -7,7 +7,7 @@
 
 import { Millis, type Random } from "../ports.ts";
 import type { AuthMethod } from "../ppp/lcp.ts";
-import { type LinkSettings, PLAIN_LINK } from "../ppp/link.ts";
+import { type LinkSettings, PLAIN_LINK } from "../ppp/link-settings.ts";
 import type { CallIds, LocalCallId } from "../pptp/call-id.ts";
 import { formatIpv4, Ipv4 } from "../wire/ipv4.ts";
 import { diagnose, isOrderly, type SessionFailure } from "./diagnosis.ts";

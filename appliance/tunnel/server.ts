@@ -8,7 +8,7 @@
 import { type Ipv4Prefix, Millis, type Random } from "../ports.ts";
 import { accountName, METHOD_NAME } from "../ppp/credentials.ts";
 import type { AuthMethod } from "../ppp/lcp.ts";
-import { type LinkSettings, PLAIN_LINK } from "../ppp/link.ts";
+import { type LinkSettings, PLAIN_LINK } from "../ppp/link-settings.ts";
 import { CallIds, type LocalCallId } from "../pptp/call-id.ts";
 import type { AccessAnswer } from "../radius/access.ts";
 import type { SessionRecord } from "../radius/accounting.ts";
@@ -16,13 +16,13 @@ import type { DynamicRequest } from "../radius/dynamic-authorization.ts";
 import { formatIpv4, type Ipv4 } from "../wire/ipv4.ts";
 import { AddressPool } from "./address-pool.ts";
 import { Admission, type Applicant, type Decision } from "./admission.ts";
-import { diagnose, isOrderly, type SessionFailure } from "./diagnosis.ts";
+import type { SessionFailure } from "./diagnosis.ts";
 import type { ConnectionId, Effect } from "./effect.ts";
 import { Guest, printable } from "./guest.ts";
+import { ServerLog } from "./server-log.ts";
 import type { Session, SessionInput, SessionOutput, SessionSettings } from "./session.ts";
 import type { Account, RateLimit, ServerSettings } from "./settings.ts";
 import { encryptionName, type SessionStatus, type Stage } from "./status.ts";
-import { StrangerLog } from "./stranger-log.ts";
 import { Tunnel, type TunnelOutput } from "./tunnel.ts";
 
 /** Connections of one address that have not come as far as a session in `network-up`: more is a flood, or a broken client. */
@@ -43,7 +43,7 @@ export class PptpServer {
   readonly #admission = new Admission((user, but) => this.#othersOf(user, but).length > 0);
   #settings: ServerSettings;
   readonly #answersStart: (local: Ipv4, peer: Ipv4) => boolean;
-  readonly #strangers = new StrangerLog();
+  readonly #log = new ServerLog((effect) => void this.#effects.push(effect));
   #nextId = 1;
   /** Makes Acct-Session-Ids differ from those before a restart. */
   readonly #epoch: string;
@@ -219,7 +219,7 @@ export class PptpServer {
           this.#effects.push(output.effect);
           break;
         case "control-established":
-          this.#strangerLog(
+          this.#log.stranger(
             "debug",
             `${where(tunnel)}: control connection established, vendor '${printable(output.vendorName)}'`,
             now,
@@ -242,7 +242,7 @@ export class PptpServer {
         case "closed":
           this.#tunnels.delete(tunnel.ends.connection);
           if (!this.#hadSession.delete(tunnel))
-            this.#report(where(tunnel), output.failure, lastStage(output.failure), false, now);
+            this.#log.report(where(tunnel), output.failure, lastStage(output.failure), false, now);
           break;
       }
     }
@@ -285,7 +285,7 @@ export class PptpServer {
       case "network-up":
         if (guest.connected(now, this.#settings.accounting?.interimMs))
           this.#account(guest, guest.record("start", now));
-        this.#log(
+        this.#log.write(
           "info",
           `${guest.label}: connected as ${formatIpv4(output.remote)}, ${guest.method === undefined ? "no authentication" : METHOD_NAME[guest.method]}, encryption ${guest.encryption}`,
         );
@@ -307,7 +307,7 @@ export class PptpServer {
     this.#hadSession.add(guest.tunnel);
     this.#account(guest, guest.record("stop", now, failure));
     if (guest.address !== undefined) this.#pool.release(guest.address);
-    this.#report(guest.label, failure, session.stage, guest.address !== undefined, now);
+    this.#log.report(guest.label, failure, session.stage, guest.address !== undefined, now);
   }
 
   #hangUp(guest: Guest, now: Millis, failure: SessionFailure = { reason: "administrative" }): void {
@@ -404,32 +404,6 @@ export class PptpServer {
       identifications: [],
     };
     return { link, mtu, holdLcpMs: HOLD_LCP_MS };
-  }
-
-  // --- log ---------------------------------------------------------------------------------------------------------
-
-  /** `known`: this one had proved who he is. */
-  #report(who: string, failure: SessionFailure, stage: Stage, known: boolean, now: Millis): void {
-    const log = (level: "info" | "warning", text: string): void =>
-      known ? this.#log(level, text) : this.#strangerLog(level, text, now);
-    const { what, windowsError, advice } = diagnose(failure, stage);
-    if (isOrderly(failure, stage)) {
-      log("info", `${who}: ${what}`);
-      return;
-    }
-    const code = windowsError === undefined ? "" : `; Windows shows error ${windowsError}`;
-    const hint = advice === "" ? "" : `; ${advice}`;
-    log("warning", `${who}: failed after stage ${stage}: ${what}${code}${hint}`);
-  }
-
-  #strangerLog(level: "debug" | "info" | "warning", text: string, now: Millis): void {
-    const { admitted, suppressed } = this.#strangers.admit(now);
-    if (suppressed > 0) this.#log("info", `${suppressed} more lines about callers without an account were left out`);
-    if (admitted) this.#log(level, text);
-  }
-
-  #log(level: "debug" | "info" | "warning", text: string): void {
-    this.#effects.push({ type: "log", level, text });
   }
 }
 

@@ -1,7 +1,8 @@
 /** Whole links, both roles: what two real ends say, damaged, lost, repeated and interspersed with forged frames. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LinkOutput, LinkSettings } from "../../appliance/ppp/link.ts";
+import type { LinkOutput } from "../../appliance/ppp/link.ts";
+import type { LinkSettings } from "../../appliance/ppp/link-settings.ts";
 import { CpCode, emitCpPacket } from "../../appliance/wire/cp-packet.ts";
 import { Protocol } from "../../appliance/wire/ppp-frame.ts";
 import { insidePpp, WINDOWS_GRE } from "../support/codecs.ts";

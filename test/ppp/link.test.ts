@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { EncryptionPolicy } from "../../appliance/ppp/ccp.ts";
 import type { AuthRequest } from "../../appliance/ppp/credentials.ts";
 import type { AuthMethod } from "../../appliance/ppp/lcp.ts";
-import type { LinkSettings } from "../../appliance/ppp/link.ts";
+import type { LinkSettings } from "../../appliance/ppp/link-settings.ts";
 import { CpCode } from "../../appliance/wire/cp-packet.ts";
 import { formatIpv4 } from "../../appliance/wire/ipv4.ts";
 import { Protocol } from "../../appliance/wire/ppp-frame.ts";

@@ -9,7 +9,8 @@ import {
   WRONG_PASSWORD,
 } from "../../appliance/ppp/credentials.ts";
 import type { IpcpSettings } from "../../appliance/ppp/ipcp.ts";
-import { Link, type LinkInput, type LinkOutput, type LinkSettings, PLAIN_LINK } from "../../appliance/ppp/link.ts";
+import { Link, type LinkInput, type LinkOutput } from "../../appliance/ppp/link.ts";
+import { type LinkSettings, PLAIN_LINK } from "../../appliance/ppp/link-settings.ts";
 import {
   type CpPacket,
   emitCpPacket,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Millis } from "../../appliance/ports.ts";
-import { PLAIN_LINK } from "../../appliance/ppp/link.ts";
+import { PLAIN_LINK } from "../../appliance/ppp/link-settings.ts";
 import { CallIds, type LocalCallId } from "../../appliance/pptp/call-id.ts";
 import { CULVERT } from "../../appliance/pptp/quirks.ts";
 import { ConnectionId } from "../../appliance/tunnel/effect.ts";
