@@ -100,6 +100,15 @@ test("close returns after three seconds when the peers are silent", async () => 
   assert.equal(server.alarm.armed, 0);
 });
 
+test("a dial that is given up before the peer answers reaches nobody", async () => {
+  const between = wires();
+  between.control.host(SERVER).listen(1723, () => assert.fail("connected after hanging up"), assert.fail);
+  const client = new Device(CLIENT, between).call();
+  assert.ok(client.vpn.hangUp(client.vpn.clients()[0]?.id ?? 0));
+  await quiet();
+  assert.deepEqual(client.states, []);
+});
+
 test("a server that is switched off no longer listens, and listens again when it is switched on", async () => {
   const between = wires();
   const server = new Device(SERVER, between).serve().serve({ enabled: false });
