@@ -19,10 +19,10 @@ import { MonitorClosed } from "../../hil/node/qemu/qmp.ts";
 import { SwitchedPower } from "../../hil/power/power.ts";
 import { failureOf } from "../../hil/run/classify.ts";
 import { diagnose, type Suspect } from "../../hil/run/diagnose.ts";
-import { runSuite } from "../../hil/run/lab-run.ts";
 import { CheckError, check, defineSuite, type Scenario, type Step } from "../../hil/scenario.ts";
 import { ImageError } from "../../image/failure.ts";
 import { FakeLine, fakeConsole, ManualClock } from "./fake-line.ts";
+import { runHere } from "./suite-run.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "culvert-faults-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -125,20 +125,7 @@ async function outcome(work: Work) {
   };
   const suite = defineSuite({ name: "test", title: "Test", lab, scenarios: [scenario], cold: true });
   const runFolder = mkdtempSync(join(folder, "run-"));
-  const signal = new AbortController().signal;
-  const report = await runSuite({
-    ...{
-      suite,
-      scenarios: undefined,
-      cold: false,
-      retries: 1,
-      runFolder,
-      clock: new ManualClock(),
-      progress: () => {},
-      signal,
-      command: [],
-    },
-  });
+  const report = await runHere(suite, runFolder);
   const result = report.scenarios.find(({ name }) => name === "seeded");
   const { events } = readJournal(join(runFolder, "journal.ndjson"));
   return { verdict: result?.verdict, because: result?.because, attempts: attempt, failures: failuresIn(events) };

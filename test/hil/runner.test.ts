@@ -7,7 +7,6 @@ import { Fault } from "../../hil/fault.ts";
 import { defineLab, type LabOf } from "../../hil/lab.ts";
 import type { NodeDefinition } from "../../hil/node/definition.ts";
 import type { RunReport } from "../../hil/report/run-report.ts";
-import { runSuite } from "../../hil/run/lab-run.ts";
 import {
   check,
   defineSuite,
@@ -17,7 +16,7 @@ import {
   type Suite,
   selectScenarios,
 } from "../../hil/scenario.ts";
-import { ManualClock } from "./fake-line.ts";
+import { runHere } from "./suite-run.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "culvert-runner-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -81,19 +80,7 @@ function suiteOf(works: Works, onStart = (): void => {}): Suite {
 
 async function run(suite: Suite, signal = new AbortController().signal): Promise<RunReport> {
   const runFolder = mkdtempSync(join(folder, "run-"));
-  const report = await runSuite({
-    ...{
-      suite,
-      scenarios: undefined,
-      cold: false,
-      retries: 1,
-      runFolder,
-      clock: new ManualClock(),
-      progress: () => {},
-      signal,
-    },
-    command: ["lab", "run"],
-  });
+  const report = await runHere(suite, runFolder, signal);
   assert.ok(existsSync(join(runFolder, "report.html")));
   assert.match(readFileSync(join(runFolder, "junit.xml"), "utf8"), /<testsuite name="test"/);
   return report;
