@@ -151,7 +151,7 @@ test("a word is found in the consoles", async () => {
   const { page } = await open({ outcome: "fail" });
   await page.fill("input[type=search], .filters input", "Modem");
   await page.keyboard.press("Enter");
-  assert.match((await page.textContent(".console[data-node=mobile]")) ?? "", /1 found/);
+  await page.locator(".console[data-node=mobile] .found:text-is('1 found')").waitFor();
   await page.close();
 });
 
