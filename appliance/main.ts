@@ -6,6 +6,7 @@ import { ConfigStore } from "./config/store.ts";
 import { kernelClock, kernelWallClock } from "./linux/clock.ts";
 import { tcpControlTransport } from "./linux/control-transport.ts";
 import { datagramTransport } from "./linux/datagram-transport.ts";
+import { runningSystem } from "./linux/firmware.ts";
 import { greTransport } from "./linux/gre-socket.ts";
 import { kernelNet } from "./linux/net.ts";
 import { initPower } from "./linux/power.ts";
@@ -16,11 +17,13 @@ import { loopTimers } from "./linux/timers.ts";
 import { loadAddon } from "./native/addon.ts";
 import { Administrator } from "./service/administrator.ts";
 import { Appliance } from "./service/appliance.ts";
+import { describeFirmware } from "./service/firmware.ts";
 import { Journal } from "./service/journal.ts";
 import { Network } from "./service/network.ts";
 import { Router } from "./service/router.ts";
 import { Tracer } from "./service/trace.ts";
 import { VpnService } from "./service/vpn.ts";
+import { BUILD_RECORD_PATH } from "./update/build-record.ts";
 
 /** The partition that outlives updates. */
 const DEFAULT_DATA_FOLDER = "/data";
@@ -76,6 +79,7 @@ function main(): void {
     clock: kernelClock,
     timers: loopTimers,
     wallClock,
+    firmware: describeFirmware(runningSystem(BUILD_RECORD_PATH)),
   });
 
   process.once("SIGTERM", () => {

@@ -1,6 +1,7 @@
 /** Step 3 of 4: what lies in the root file system and in the initramfs, as trees in memory. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { BUILD_RECORD_PATH } from "../appliance/update/build-record.ts";
 import type { Board } from "./boards/board.ts";
 import { addBusybox } from "./busybox.ts";
 import type { CompiledApp } from "./compile.ts";
@@ -29,6 +30,8 @@ export interface RootParts {
   readonly own: ImageFiles;
   /** Text of /etc/os-release. */
   readonly release: string;
+  /** Text of the build record. */
+  readonly record: string;
 }
 
 export function readImageFiles(): ImageFiles {
@@ -56,7 +59,7 @@ export function assembleInitramfs(board: Board, prepared: Prepared, kernel: Kern
 }
 
 /** The root file system. Read-only on the device: what changes lies on /data, /run and /tmp. */
-export function assembleRoot({ board, prepared, kernel, app, own, release }: RootParts): Tree {
+export function assembleRoot({ board, prepared, kernel, app, own, release, record }: RootParts): Tree {
   const files = packageFiles(prepared);
   const tree = new Tree();
   tree.addMergedLinks();
@@ -83,6 +86,7 @@ export function assembleRoot({ board, prepared, kernel, app, own, release }: Roo
   tree.file("/etc/modules.load", kernel.loadList(modules.filter((module) => !booted.includes(module))));
   tree.addAll(own.root);
   tree.file("/etc/os-release", release);
+  tree.file(BUILD_RECORD_PATH, record);
   tree.file("/usr/lib/culvert/culvert.cjs", app.bundle);
   if (app.addon) tree.file("/usr/lib/culvert/culvert.node", app.addon, 0o755);
   return tree;

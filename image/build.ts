@@ -7,6 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { version as esbuildVersion } from "esbuild";
+import { emitBuildRecord } from "../appliance/update/build-record.ts";
 import { assembleInitramfs, assembleRoot, type ImageFiles, readImageFiles } from "./assemble.ts";
 import type { Board } from "./boards/board.ts";
 import { boardNamed } from "./boards/boards.ts";
@@ -54,7 +55,7 @@ const INITRD_NAME = "initrd.gz";
 const ROOT_NAME = "root.sqfs";
 
 /** Raise it when the builder makes something else of the same inputs. */
-const FORMAT = "image-2";
+const FORMAT = "image-3";
 
 /** Everything an image is made of, read and hashed before the first byte of it is made. */
 interface Inputs {
@@ -65,6 +66,8 @@ interface Inputs {
   readonly tools: Readonly<Record<string, string>>;
   /** package.json's. */
   readonly version: string;
+  /** What is checked out; undefined outside git. */
+  readonly commit: string | undefined;
 }
 
 /** Builds an image or finds it built. Throws an ImageError for everything a person can put right. */
@@ -112,18 +115,20 @@ async function gather({ board: name, locked, onProgress, app: sources = APPLIANC
   );
   const tools = {
     mksquashfs: await toolVersion("mksquashfs", "-version"),
+    gcc: await toolVersion("gcc"),
     esbuild: esbuildVersion,
     node: process.version,
   };
   const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));
-  return { board, prepared, app, own: readImageFiles(), tools, version };
+  const commit = await readCommit(projectRoot);
+  return { board, prepared, app, own: readImageFiles(), tools, version, commit };
 }
 
-function keyOf({ board, prepared, app, own, tools, version }: Inputs): string {
+function keyOf({ board, prepared, app, own, tools, version, commit }: Inputs): string {
   const packages = prepared.packages.map((each) => [each.name, each.sha256]);
   return contentKey([
     FORMAT,
-    JSON.stringify([board, packages, prepared.epoch, tools, version]),
+    JSON.stringify([board, packages, prepared.epoch, tools, version, commit]),
     app.bundle,
     app.addon ?? "",
     own.init,
@@ -138,11 +143,12 @@ interface Trees {
 
 async function assemble(inputs: Inputs, key: string, kernel: Kernel, progress: Progress): Promise<Trees> {
   const { board, prepared, app, own, version } = inputs;
+  const record = buildRecord(inputs, key, kernel.index.release);
   return await inStep(
     progress,
     "assemble",
     () => ({
-      root: assembleRoot({ board, prepared, kernel, app, own, release: releaseText(version, key) }),
+      root: assembleRoot({ board, prepared, kernel, app, own, release: releaseText(version, key), record }),
       initramfs: assembleInitramfs(board, prepared, kernel, own),
     }),
     ({ root }) => `${root.entries().length} entries, ${formatSize(root.size())}`,
@@ -151,7 +157,7 @@ async function assemble(inputs: Inputs, key: string, kernel: Kernel, progress: P
 
 /** Writes the image's files into `folder`. */
 async function pack(inputs: Inputs, key: string, trees: Trees, folder: string): Promise<Manifest> {
-  const { board, prepared, app, tools, version } = inputs;
+  const { board, prepared, app, tools, version, commit } = inputs;
   await writeFile(join(folder, INITRD_NAME), packInitramfs(trees.initramfs, prepared.epoch));
   await packSquashfs(trees.root, prepared.epoch, board.compression, join(folder, ROOT_NAME));
   const names = [INITRD_NAME, ROOT_NAME];
@@ -161,19 +167,44 @@ async function pack(inputs: Inputs, key: string, trees: Trees, folder: string): 
     board: board.name,
     version,
     key,
-    commit: await readCommit(projectRoot),
+    commit,
     unlocked: prepared.unlocked,
     epoch: prepared.epoch,
     tools,
     packages: prepared.packages.map(({ folder: _, ...entry }) => entry),
-    app: {
-      "culvert.cjs": describeBytes(app.bundle),
-      ...(app.addon ? { "culvert.node": describeBytes(app.addon) } : {}),
-    },
+    app: Object.fromEntries(appFiles(app).map(([name, data]) => [name, describeBytes(data)])),
     files: Object.fromEntries(files),
   };
   await writeFile(join(folder, MANIFEST_NAME), `${JSON.stringify(manifest, undefined, 2)}\n`);
   return manifest;
+}
+
+/** What the device tells about itself. The manifest beside the image says the same and more; this travels in it. */
+function buildRecord(inputs: Inputs, key: string, kernel: string): string {
+  const { board, prepared, app, tools, version, commit } = inputs;
+  const packages = prepared.packages.map((each) => [
+    `${each.package}_${each.version}_${each.architecture}`,
+    each.sha256,
+  ]);
+  return emitBuildRecord({
+    format: 1,
+    board: board.name,
+    version,
+    commit,
+    inputs: key,
+    unlocked: prepared.unlocked,
+    epoch: prepared.epoch,
+    kernel,
+    tools,
+    sha256: Object.fromEntries([
+      ...appFiles(app).map(([name, data]) => [name, describeBytes(data).sha256]),
+      ...packages,
+    ]),
+  });
+}
+
+function appFiles({ bundle, addon }: CompiledApp): [name: string, data: Buffer][] {
+  return [["culvert.cjs", bundle], ...(addon ? [["culvert.node", addon] as [string, Buffer]] : [])];
 }
 
 /** os-release(5). BUILD_ID leads to the manifest, which knows the commit. */

@@ -7,6 +7,7 @@ import type { Committed, Edit, Refusal } from "../service/edit.ts";
 import type { Loading } from "../service/loading.ts";
 import type { FirewallRule } from "../service/router-views.ts";
 import { windowsLines } from "../service/windows-client.ts";
+import { firmwareLines } from "./firmware-output.ts";
 import type { CommandName } from "./grammar.ts";
 import { historyLines, interfaceLines, logLines, problemLines, radiusLines, sessionLines, wrap } from "./output.ts";
 import { firewallLines, leaseLines, natLines, routeLines, timeLines, wanLines } from "./router-output.ts";
@@ -101,7 +102,7 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
     case "traceroute":
       return probe(command, word, appliance);
     case "show-version":
-      return show(`Culvert ${appliance.version}`);
+      return show(...firmwareLines(appliance.firmware));
     case "vpn-dial":
       return dial(word, appliance);
     case "vpn-hangup":

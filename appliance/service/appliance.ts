@@ -13,11 +13,11 @@ import { formatIpv4, parseIpv4 } from "../wire/ipv4.ts";
 import type { Administrator } from "./administrator.ts";
 import { Configuration, type HistoryEntry } from "./configuration.ts";
 import { Edit } from "./edit.ts";
+import type { Firmware } from "./firmware.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Router } from "./router.ts";
 import { RouterViews } from "./router-views.ts";
 import type { Tracer } from "./trace.ts";
-import { VERSION } from "./version.ts";
 import type { ClientStatus } from "./vpn.ts";
 
 /** The tunnels, as the appliance needs them. */
@@ -83,6 +83,7 @@ export interface ApplianceParts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly wallClock: () => Date;
+  readonly firmware: Firmware;
 }
 
 const NO_TRAFFIC: TrafficCounters = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, dropped: {} };
@@ -104,12 +105,12 @@ export class Appliance {
 
   /** Puts the stored configuration in force. */
   start(): void {
-    const { journal } = this.#parts;
+    const { journal, firmware } = this.#parts;
     const config = this.#configuration.load();
     // A newer firmware may be stricter than the one that stored it: what is left of the network is the way back in.
     const problems = validate(config);
     for (const { path, problem } of problems) journal.write("error", "config", `${path}: ${problem}`);
-    journal.write("info", "system", `Culvert ${VERSION} started`);
+    journal.write("info", "system", `Culvert ${firmware.version} started`);
     this.#applyRouter(config);
     if (problems.length === 0) this.#applyVpn(config);
     else journal.write("error", "vpn", "the VPN stays off: the configuration has problems");
@@ -118,8 +119,8 @@ export class Appliance {
   get name(): string {
     return systemName(this.running);
   }
-  get version(): string {
-    return VERSION;
+  get firmware(): Firmware {
+    return this.#parts.firmware;
   }
   get administrator(): Administrator {
     return this.#parts.administrator;

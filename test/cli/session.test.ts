@@ -55,7 +55,7 @@ test("too many wrong passwords: the console says how long to wait, and goes on a
 test("what is typed while a password is checked waits for the prompt", TIMEOUT, async () => {
   const desk = new ConsoleDesk();
   desk.type(`${PASSWORD}\r${PASSWORD}\rshow version\r`);
-  await desk.until("Culvert 0.1.0\nculvert> ");
+  await desk.until("Node.js   18.20.4\nculvert> ");
 });
 
 test("the office is configured, committed and in force; the weakness of PPTP is said once", TIMEOUT, async () => {
@@ -352,7 +352,7 @@ test("the longest rows of show vpn fit 80 columns", TIMEOUT, async () => {
 
 test("the other commands", TIMEOUT, async () => {
   const desk = await loggedIn();
-  assert.deepEqual(desk.run("show version"), ["Culvert 0.1.0"]);
+  assert.deepEqual(desk.run("show version"), ["Culvert 0.1.0", "  kernel    6.1.0-56-amd64", "  Node.js   18.20.4"]);
   assert.deepEqual(desk.run("show interfaces"), [
     "Interface  State  Address  MTU   MAC",
     "eth0       down   -        1500  02:00:00:00:00:00",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Millis, SystemError } from "../../appliance/ports.ts";
 import type { Edit } from "../../appliance/service/edit.ts";
-import { VERSION } from "../../appliance/service/version.ts";
+import { VERSION } from "../../appliance/service/firmware.ts";
 import { formatIpv4, Ipv4 } from "../../appliance/wire/ipv4.ts";
 import { BenchDevice } from "../support/bench-device.ts";
 import { OFFICE } from "../support/config-text.ts";

@@ -5,6 +5,7 @@ import { ConfigStore } from "../../appliance/config/store.ts";
 import { Millis } from "../../appliance/ports.ts";
 import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type SessionView } from "../../appliance/service/appliance.ts";
+import { describeFirmware } from "../../appliance/service/firmware.ts";
 import { Journal } from "../../appliance/service/journal.ts";
 import { Ipv4, parseIpv4 } from "../../appliance/wire/ipv4.ts";
 import { Host, World } from "../netsim/world.ts";
@@ -38,6 +39,7 @@ class Device {
       clock,
       timers,
       wallClock,
+      firmware: describeFirmware({ kernel: "6.1.0-56-amd64", node: "v18.20.4", record: undefined }),
     });
     this.appliance.start();
     this.commit(`interfaces wan address ${address}/24`);

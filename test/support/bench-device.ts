@@ -6,6 +6,7 @@ import type { Power, SystemError } from "../../appliance/ports.ts";
 import type { RadiusStatus } from "../../appliance/radius/client.ts";
 import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type Vpn } from "../../appliance/service/appliance.ts";
+import { describeFirmware } from "../../appliance/service/firmware.ts";
 import { Journal } from "../../appliance/service/journal.ts";
 import { Tracer } from "../../appliance/service/trace.ts";
 import type { ClientStatus } from "../../appliance/service/vpn.ts";
@@ -95,6 +96,7 @@ export class BenchDevice {
       clock: this.clock,
       timers: this.clock,
       wallClock,
+      firmware: describeFirmware({ kernel: "6.1.0-56-amd64", node: "v18.20.4", record: undefined }),
     });
     this.appliance.start();
   }

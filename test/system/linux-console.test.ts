@@ -139,7 +139,7 @@ await inNetworkNamespace(() => {
     const done = new Promise<void>((resolve) =>
       program.stdout.on("data", (bytes: Buffer) => {
         text += bytes.toString();
-        if (/Culvert \d.*\n.*> $/.test(text)) resolve();
+        if (/Culvert \d[\s\S]*> $/.test(text)) resolve();
       }),
     );
     program.stdin.end(`${PASSWORD}\n${PASSWORD}\nshow version\n`);

@@ -1,0 +1,17 @@
+/** What the running system is: its kernel, its Node.js, and the record that its image carries. */
+import { readFileSync } from "node:fs";
+import { release } from "node:os";
+import process from "node:process";
+
+/** `recordFile` is undefined in the result when there is none: the program runs outside an image. */
+export function runningSystem(recordFile: string): { kernel: string; node: string; record: string | undefined } {
+  return { kernel: release(), node: process.version, record: readText(recordFile) };
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
