@@ -36,6 +36,8 @@ export const NEEDED = [
   { package: "snmpd", shows: "snmpd", for: "tests" },
   { package: "freeradius", shows: "freeradius", for: "tests" },
   { package: "freeradius-utils", shows: "radclient", for: "tests" },
+  { package: "qemu-utils", shows: "qemu-io", for: "tests" },
+  { package: "e2fsprogs", shows: "debugfs", for: "tests" },
   { package: "openssh-server", shows: "sshd", for: "tests" },
 ];
 
