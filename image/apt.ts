@@ -195,11 +195,11 @@ async function configuration(folder: string, architecture: string): Promise<stri
 }
 
 function isMetaKernel(name: string): boolean {
-  return /^linux-image-(?!\d)/.test(name);
+  return /^linux-image-(?!\d+\.)/.test(name);
 }
 
 function kernelOf(name: string, record: ReadonlyMap<string, string>): string {
-  const actual = /\blinux-image-\d[^ ,(]*/.exec(record.get("Depends") ?? "")?.[0];
+  const actual = /\blinux-image-\d+\.[^ ,(]*/.exec(record.get("Depends") ?? "")?.[0];
   if (actual === undefined)
     throw new ImageError(`${name} depends on no linux-image-VERSION package: name the kernel itself`);
   return actual;

@@ -89,6 +89,7 @@ export function assembleRoot({ board, prepared, kernel, app, own, release, recor
   tree.file(BUILD_RECORD_PATH, record);
   tree.file("/usr/lib/culvert/culvert.cjs", app.bundle);
   if (app.addon) tree.file("/usr/lib/culvert/culvert.node", app.addon, 0o755);
+  for (const { name, data } of app.programs) tree.file(`/usr/lib/culvert/${name}`, data, 0o755);
   return tree;
 }
 

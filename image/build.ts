@@ -19,9 +19,10 @@ import { Kernel } from "./kernel.ts";
 import { describeBytes, MANIFEST_NAME, type Manifest, readCommit, readManifest } from "./manifest.ts";
 import { fillFolder } from "./output-folder.ts";
 import { packInitramfs, packSquashfs } from "./pack.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import { type Prepared, type PreparedPackage, prepare } from "./prepare.ts";
 import { formatSize, inStep, type Progress } from "./progress.ts";
 import { imageFolder, projectRoot } from "./project.ts";
+import { HEADER_PACKAGES, imageCompiler } from "./toolchain.ts";
 import type { Tree } from "./tree.ts";
 
 export interface BuildRequest {
@@ -105,17 +106,25 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
 
 async function gather({ board: name, locked, onProgress, app: sources = APPLIANCE }: BuildRequest): Promise<Inputs> {
   const board = boardNamed(name);
-  const { architecture, kernelPackage } = board.machine;
-  const prepared = await prepare({ architecture, names: [kernelPackage, ...board.packages], locked }, onProgress);
+  const { architecture, kernelPackage, hasSecurityUpdates } = board.machine;
+  if (!hasSecurityUpdates) {
+    const text = `Debian makes no security updates for ${architecture}: what is known to be vulnerable stays so`;
+    onProgress({ kind: "note", text });
+  }
+  const names = [kernelPackage, ...board.packages, ...HEADER_PACKAGES];
+  const all = await prepare({ architecture, names, locked }, onProgress);
+  const compiler = await imageCompiler(board.machine, all.packages);
+  const isInImage = ({ name }: PreparedPackage): boolean => !HEADER_PACKAGES.some((each) => each === name);
+  const prepared = { ...all, packages: all.packages.filter(isInImage) };
   const app = await inStep(
     onProgress,
     "compile",
-    () => compile(sources),
+    () => compile(sources, compiler),
     ({ bundle, addon }) => `app ${formatSize(bundle.length)}, addon ${formatSize(addon?.length ?? 0)}`,
   );
   const tools = {
     mksquashfs: await toolVersion("mksquashfs", "-version"),
-    gcc: await toolVersion("gcc"),
+    gcc: await toolVersion(compiler.program),
     esbuild: esbuildVersion,
     node: process.version,
   };
@@ -131,6 +140,7 @@ function keyOf({ board, prepared, app, own, tools, version, commit }: Inputs): s
     JSON.stringify([board, packages, prepared.epoch, tools, version, commit]),
     app.bundle,
     app.addon ?? "",
+    ...app.programs.flatMap(({ name, data }) => [name, data]),
     own.init,
     ...own.root.flatMap(({ path, mode, content }) => [path, String(mode), content.kind === "file" ? content.data : ""]),
   ]);
@@ -203,8 +213,12 @@ function buildRecord(inputs: Inputs, key: string, kernel: string): string {
   });
 }
 
-function appFiles({ bundle, addon }: CompiledApp): [name: string, data: Buffer][] {
-  return [["culvert.cjs", bundle], ...(addon ? [["culvert.node", addon] as [string, Buffer]] : [])];
+function appFiles({ bundle, addon, programs }: CompiledApp): [name: string, data: Buffer][] {
+  return [
+    ["culvert.cjs", bundle],
+    ...(addon ? [["culvert.node", addon] as [string, Buffer]] : []),
+    ...programs.map(({ name, data }): [string, Buffer] => [name, data]),
+  ];
 }
 
 /** os-release(5). BUILD_ID leads to the manifest, which knows the commit. */

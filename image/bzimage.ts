@@ -3,7 +3,7 @@
  * QEMU starts it by PVH. A bzImage would unpack itself on the emulated processor, which takes six seconds without KVM.
  */
 import { gunzipSync } from "node:zlib";
-import { isElf } from "./elf.ts";
+import { isElf, parseElf } from "./elf.ts";
 import { ImageError } from "./failure.ts";
 import { filterBytes } from "./host-tool.ts";
 
@@ -14,10 +14,16 @@ const SIZE_TRAILER = 4;
 
 /** At 0x38 of an arm64 `Image`: Linux' Documentation/arm64/booting.rst. */
 const ARM64_MAGIC = "ARM\x64";
+/** ELF e_machine. */
+const EM_MIPS = 8;
 
-/** Throws an ImageError when `image` is no bzImage or is compressed in a way that is not known here. An arm64 `Image` is plain already. */
+/**
+ * Throws an ImageError when `image` is no bzImage or is compressed in a way that is not known here. An arm64 `Image` is plain
+ * already, and a MIPS kernel is an ELF file that unpacks itself.
+ */
 export async function plainKernel(image: Buffer): Promise<Buffer> {
   if (image.toString("latin1", 0x38, 0x3c) === ARM64_MAGIC) return image;
+  if (isElf(image) && parseElf(image, "the kernel").machine === EM_MIPS) return image;
   if (image.length < 0x250 || image.toString("latin1", 0x202, 0x206) !== "HdrS" || image.readUInt16LE(0x206) < 0x208) {
     throw new ImageError("the kernel is not a bzImage of boot protocol 2.08 or later");
   }

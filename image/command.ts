@@ -2,21 +2,25 @@
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import type { Board } from "./boards/board.ts";
 import { BOARDS, boardNamed } from "./boards/boards.ts";
 import { buildImage } from "./build.ts";
 import { ImageError } from "./failure.ts";
+import { MACHINES, type Machine } from "./machines.ts";
 import { readManifest } from "./manifest.ts";
 import { refreshLock } from "./prepare.ts";
 import { formatSize } from "./progress.ts";
 import { imageFolder } from "./project.ts";
 import { StepPrinter } from "./step-printer.ts";
+import { HEADER_PACKAGES } from "./toolchain.ts";
 
 const HELP = `culvert image: builds firmware images
 
   culvert image build [--board NAME]     build an image into .culvert/images/NAME (board x86_64)
                       [--locked]         fail when the Debian mirror no longer has a locked package version
-  culvert image lock [PACKAGE ...]       lock the mirror's current package versions, and PACKAGEs too;
-                                         PACKAGE:arm64 is one for lab guests of another machine
+  culvert image lock [PACKAGE ...]       lock the mirror's current package versions for every board, and
+                     [--board NAME]      PACKAGEs for lab guests too (PACKAGE:arm64 for another machine);
+                                         with --board for this one only
   culvert image inspect [--board NAME]   what the built image is made of
   culvert image help                     this text
 
@@ -45,7 +49,7 @@ export async function runImageCommand(argv: readonly string[]): Promise<number> 
       case "build":
         return await build(board, locked);
       case "lock":
-        return await lock(board, names);
+        return await lock(parsed.board === undefined ? BOARDS : [boardNamed(board)], boardNamed(board).machine, names);
       case "inspect":
         return await inspect(board);
       default:
@@ -66,15 +70,30 @@ async function build(board: string, locked: boolean): Promise<number> {
   return 0;
 }
 
-async function lock(board: string, extra: readonly string[]): Promise<number> {
-  const { machine, packages } = boardNamed(board);
-  const wanted = new Map([[machine.architecture, [machine.kernelPackage, ...packages]]]);
+/** `machine` is the one of `extra` packages that name none. */
+async function lock(boards: readonly Board[], machine: Machine, extra: readonly string[]): Promise<number> {
+  const wanted = new Map<string, string[]>();
+  const want = (architecture: string, names: readonly string[]): void =>
+    void wanted.set(architecture, [...(wanted.get(architecture) ?? []), ...names]);
+  for (const board of boards)
+    want(board.machine.architecture, [board.machine.kernelPackage, ...board.packages, ...HEADER_PACKAGES]);
   for (const word of extra) {
     const [name = "", architecture = machine.architecture] = word.split(":");
-    wanted.set(architecture, [...(wanted.get(architecture) ?? []), name]);
+    want(architecture, [name]);
+  }
+  // The first ones have all security updates; the others take packages for every machine from them.
+  const order = MACHINES.filter((each) => wanted.has(each.architecture)).sort(
+    (a, b) => Number(b.hasSecurityUpdates) - Number(a.hasSecurityUpdates),
+  );
+  const unknown = [...wanted.keys()].find((each) => !order.some(({ architecture }) => architecture === each));
+  if (unknown !== undefined) {
+    throw new ImageError(`no machine "${unknown}": there is ${MACHINES.map((each) => each.architecture).join(", ")}`);
   }
   const changes: string[] = [];
-  for (const [architecture, names] of wanted) changes.push(...(await refreshLock(architecture, names, new Date())));
+  for (const { architecture } of order) {
+    for (const change of await refreshLock(architecture, wanted.get(architecture) ?? [], new Date()))
+      changes.push(`${architecture}: ${change}`);
+  }
   console.log(changes.length === 0 ? "the lock is up to date" : changes.join("\n"));
   return 0;
 }

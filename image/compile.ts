@@ -1,6 +1,6 @@
 /**
- * Step 2 of 4: the firmware app. esbuild makes ONE CommonJS file for Node 18 of it, and gcc makes the addon that lies
- * beside it in the image. The addon parses nothing and needs no node-gyp: Node-API's headers come from npm.
+ * Step 2 of 4: the firmware app. esbuild makes ONE CommonJS file for Node 18 of it, and gcc makes the addon and the C
+ * programs that lie beside it in the image. The addon parses nothing and needs no node-gyp: Node-API's headers come from npm.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, readFile, rename } from "node:fs/promises";
@@ -10,16 +10,20 @@ import { build } from "esbuild";
 import { include_dir as nodeApiHeaders } from "node-api-headers";
 import { contentKey } from "./content-key.ts";
 import { ImageError } from "./failure.ts";
-import { runTool, toolVersion } from "./host-tool.ts";
+import { runTool } from "./host-tool.ts";
 import { inTurn } from "./in-turn.ts";
 import { fillFolder } from "./output-folder.ts";
 import { cacheFolder, nativeFolder, projectRoot } from "./project.ts";
+import { type Compiler, hostCompiler } from "./toolchain.ts";
 
 /** Where an app's sources are, absolute. */
 export interface AppSources {
   /** The TypeScript file that starts it. */
   readonly entry: string;
-  /** The folder of the addon's .c and .h files; undefined for an app without one. */
+  /**
+   * The folder of the addon's .c and .h files; undefined for an app without one. Each .c file of its folder `programs`, if it
+   * has one, is a program of its own.
+   */
   readonly native: string | undefined;
 }
 
@@ -33,13 +37,30 @@ export interface CompiledApp {
   readonly bundle: Buffer;
   /** culvert.node */
   readonly addon: Buffer | undefined;
+  /** Programs in C, sorted by name. */
+  readonly programs: readonly { readonly name: string; readonly data: Buffer }[];
 }
 
-const ADDON_FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"] as const;
+// Times and file sizes of 64 bits on machines of 32, too.
+const FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-D_FILE_OFFSET_BITS=64", "-D_TIME_BITS=64"] as const;
+const ADDON_FLAGS = ["-shared", "-fPIC"] as const;
 
-export async function compile({ entry, native }: AppSources): Promise<CompiledApp> {
-  const addon = native === undefined ? undefined : await readFile(await compileAddon(native));
-  return { bundle: await bundleApp(entry), addon };
+/** `compiler` says for which machine the C parts are. */
+export async function compile({ entry, native }: AppSources, compiler: Compiler): Promise<CompiledApp> {
+  const bundle = await bundleApp(entry);
+  if (native === undefined) return { bundle, addon: undefined, programs: [] };
+  const addon = await readFile(await compileAddon(native, compiler));
+  const programs = cFiles(join(native, "programs")).filter((name) => name.endsWith(".c"));
+  return {
+    bundle,
+    addon,
+    programs: await Promise.all(
+      programs.map(async (source) => {
+        const name = basename(source, ".c");
+        return { name, data: await readFile(await compileProgram(join(native, "programs"), name, compiler)) };
+      }),
+    ),
+  };
 }
 
 /** Names are kept and nothing is minified: a stack trace from a device must be readable. */
@@ -66,37 +87,63 @@ async function bundleApp(entry: string): Promise<Buffer> {
 }
 
 /** Compiles the addon, or takes it from the cache when sources, flags and compiler are the same. Returns its path. */
-async function compileAddon(folder: string): Promise<string> {
-  const names = existsSync(folder)
-    ? readdirSync(folder)
-        .filter((name) => /\.[ch]$/.test(name))
-        .sort()
-    : [];
-  const sources = names.filter((name) => name.endsWith(".c"));
+async function compileAddon(folder: string, compiler: Compiler): Promise<string> {
+  const sources = cFiles(folder).filter((name) => name.endsWith(".c"));
   if (sources.length === 0) throw new ImageError(`${folder} has no .c files: they are the addon`);
+  const headers = readdirSync(nodeApiHeaders).sort();
+  const flags = [...ADDON_FLAGS, `-I${nodeApiHeaders}`];
+  const inputs = headers.map((name) => readFileSync(join(nodeApiHeaders, name)));
+  return await compileC({ folder, sources, flags, inputs, output: "culvert.node", compiler });
+}
+
+/** Compiles one program of one source file. Returns its path. */
+async function compileProgram(folder: string, name: string, compiler: Compiler): Promise<string> {
+  return await compileC({ folder, sources: [`${name}.c`], flags: [], inputs: [], output: name, compiler });
+}
+
+interface Compilation {
+  readonly folder: string;
+  /** Names in `folder`. */
+  readonly sources: readonly string[];
+  readonly flags: readonly string[];
+  /** Contents of headers that lie elsewhere. */
+  readonly inputs: readonly Buffer[];
+  /** Name of the result. */
+  readonly output: string;
+  readonly compiler: Compiler;
+}
+
+async function compileC({ folder, sources, flags, inputs, output, compiler }: Compilation): Promise<string> {
+  const names = [...new Set([...sources, ...cFiles(folder).filter((name) => name.endsWith(".h"))])].sort();
   const key = contentKey([
-    await toolVersion("gcc"),
-    ADDON_FLAGS.join(" "),
-    ...readdirSync(nodeApiHeaders)
-      .sort()
-      .map((name) => readFileSync(join(nodeApiHeaders, name))),
+    compiler.key,
+    [...FLAGS, ...flags.filter((flag) => !flag.startsWith("-I"))].join(" "),
+    ...inputs,
     ...names.flatMap((name) => [name, readFileSync(join(folder, name))]),
   ]);
-  const file = join(cacheFolder, "addons", key, "culvert.node");
+  const file = join(cacheFolder, "native", key, output);
   await inTurn(file, async () => {
     if (existsSync(file)) return;
     await fillFolder(dirname(file), async (partial) => {
       // Relative source names keep the path of this checkout out of the result.
-      const output = join(partial, basename(file));
-      await runTool("gcc", [...ADDON_FLAGS, `-I${nodeApiHeaders}`, ...sources, "-o", output], { cwd: folder });
+      const args = [...compiler.flags, ...FLAGS, ...flags, ...sources, "-o", join(partial, output)];
+      await runTool(compiler.program, args, { cwd: folder });
     });
   });
   return file;
 }
 
+function cFiles(folder: string): string[] {
+  return existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => /\.[ch]$/.test(name))
+        .sort()
+    : [];
+}
+
 /** Puts the appliance's addon for this host where tests load it from. Returns its path. */
 export async function compileHostAddon(): Promise<string> {
-  const addon = await compileAddon(join(projectRoot, "appliance/native"));
+  const addon = await compileAddon(join(projectRoot, "appliance/native"), await hostCompiler());
   const file = join(nativeFolder, "culvert.node");
   await mkdir(nativeFolder, { recursive: true });
   // A new file under the old name: a process that has the old one mapped keeps it.

@@ -2,17 +2,20 @@
  * Which files a set of programs needs: their interpreter and, through DT_NEEDED, their libraries. Package dependencies
  * would bring perl and debconf into an image; this brings what the dynamic linker will open and nothing else.
  */
-import type { Machine } from "./boards/board.ts";
 import { isElf, parseElf } from "./elf.ts";
 import { ImageError } from "./failure.ts";
+import type { Machine } from "./machines.ts";
 import type { PackageFiles } from "./package-files.ts";
 import type { Entry } from "./tree.ts";
+
+/** What the dynamic linker of a machine takes, and where it looks. */
+type Linkage = Pick<Machine, "elfMachine" | "libraryFolders">;
 
 /**
  * Entries of `paths` and of everything they need, links included, each once. Throws an ImageError that names the missing
  * file or soname and who needs it, or the file that is for another machine.
  */
-export function elfClosure(files: PackageFiles, paths: readonly string[], machine: Machine): Entry[] {
+export function elfClosure(files: PackageFiles, paths: readonly string[], machine: Linkage): Entry[] {
   const entries = new Map<string, Entry>();
   const waiting = paths.map((path) => ({ path, why: "the board or guest lists it" }));
   for (let next = waiting.pop(); next; next = waiting.pop()) {

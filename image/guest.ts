@@ -7,8 +7,6 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { AMD64 } from "./boards/amd64.ts";
-import type { Machine } from "./boards/board.ts";
 import { addBusybox } from "./busybox.ts";
 import { contentKey } from "./content-key.ts";
 import { elfClosure } from "./elf-closure.ts";
@@ -16,6 +14,7 @@ import { ImageError } from "./failure.ts";
 import { inTurn } from "./in-turn.ts";
 import { Kernel } from "./kernel.ts";
 import { moduleClosure } from "./kernel-modules.ts";
+import { AMD64, type Machine } from "./machines.ts";
 import { fillFolder, keepNewest } from "./output-folder.ts";
 import { packInitramfs } from "./pack.ts";
 import { PackageFiles } from "./package-files.ts";

@@ -5,6 +5,7 @@ import { ImageError } from "./failure.ts";
 
 /** Program -> Debian package. What is not listed here is not used. */
 const PROVIDER = {
+  "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
   "apt-cache": "apt",
   "apt-config": "apt",
   "apt-get": "apt",
@@ -12,7 +13,9 @@ const PROVIDER = {
   flock: "util-linux",
   gcc: "gcc",
   git: "git",
+  "mipsel-linux-gnu-gcc": "gcc-mipsel-linux-gnu",
   mksquashfs: "squashfs-tools",
+  "x86_64-linux-gnu-gcc": "gcc-x86-64-linux-gnu",
   xz: "xz-utils",
 } as const;
 

@@ -2,11 +2,11 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Machine } from "./boards/board.ts";
 import { plainKernel } from "./bzimage.ts";
 import { ImageError } from "./failure.ts";
 import { inTurn } from "./in-turn.ts";
 import { type KernelModule, type ModuleIndex, modprobeTables, readModuleIndex } from "./kernel-modules.ts";
+import type { Machine } from "./machines.ts";
 import { fillFolder } from "./output-folder.ts";
 import type { Prepared, PreparedPackage } from "./prepare.ts";
 import { cacheFolder } from "./project.ts";

@@ -14,6 +14,7 @@ import { DebCache } from "./deb-cache.ts";
 import { ImageError } from "./failure.ts";
 import { inTurn } from "./in-turn.ts";
 import { emitLock, type Lock, type LockedPackage, parseLock } from "./lock.ts";
+import { MACHINES } from "./machines.ts";
 import { formatSize, inStep, type Progress } from "./progress.ts";
 import { cacheFolder, lockFile } from "./project.ts";
 
@@ -74,9 +75,15 @@ async function fetchAndUnpack(
 export async function refreshLock(architecture: string, extra: readonly string[], now: Date): Promise<string[]> {
   const old: Lock = existsSync(lockFile) ? await readLock() : { suite: "bookworm", date: "", packages: [] };
   const isOurs = (entry: LockedPackage): boolean => [architecture, "all"].includes(entry.architecture);
-  const names = [...new Set([...old.packages.filter(isOurs).map((entry) => entry.name), ...extra])].sort();
+  // Packages for every machine are taken where Debian serves security updates: elsewhere an older version is the newest.
+  const lags = MACHINES.some((each) => each.architecture === architecture && !each.hasSecurityUpdates);
+  const kept = old.packages.filter((entry) => !isOurs(entry) || (lags && entry.architecture === "all"));
+  const isKept = (name: string): boolean => kept.some((entry) => isOurs(entry) && entry.name === name);
+  const names = [...new Set([...old.packages.filter(isOurs).map((entry) => entry.name), ...extra])]
+    .filter((name) => !isKept(name))
+    .sort();
   const current = await (await openApt(old.suite, architecture)).current(names);
-  const packages = [...old.packages.filter((entry) => !isOurs(entry)), ...current];
+  const packages = [...kept, ...current];
   const changes = current.flatMap((entry) => {
     const before = old.packages.find((other) => isOurs(other) && other.name === entry.name);
     return before?.sha256 === entry.sha256 ? [] : [`${entry.name} ${before?.version ?? "(new)"} -> ${entry.version}`];

@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { ARM64 } from "../../image/boards/arm64.ts";
 import { buildGuest } from "../../image/guest.ts";
+import { ARM64 } from "../../image/machines.ts";
 import type { Progress } from "../../image/progress.ts";
 
 const INIT = "#!/bin/sh\nexec /bin/busybox init\n";

@@ -1,16 +1,5 @@
-/** What a board is: data about a machine, no behaviour. One file per board lies beside this one. */
-
-/** A machine type in the words of those who name it: Debian, ELF. */
-export interface Machine {
-  /** Debian's name, such as `amd64`. */
-  readonly architecture: string;
-  /** ELF e_machine; a file for another one is refused. */
-  readonly elfMachine: number;
-  /** Where the dynamic linker looks, in order. */
-  readonly libraryFolders: readonly string[];
-  /** The kernel's package; a meta package stands for the newest. */
-  readonly kernelPackage: string;
-}
+/** What a board is: data about a machine, no behaviour. One file per board, `NAME.board.ts`, lies beside this one. */
+import type { Machine } from "../machines.ts";
 
 /** How the root file system is compressed: mksquashfs's words. */
 export interface RootCompression {

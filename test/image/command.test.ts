@@ -7,7 +7,7 @@ const MISTAKES: readonly [string, RegExp][] = [
   ["bild", /'image bild' is not a command; there are image build/],
   ["build --bord x86_64", /Unknown option '--bord'; there are --board NAME/],
   ["build --board", /argument missing/],
-  ["build --board z80", /no board 'z80'; there is x86_64/],
+  ["build --board z80", /no board 'z80'; there is arm64, mipsel, x86_64/],
   ["build now", /'now' is one word too many/],
   ["inspect --locked", /--locked belongs to image build/],
 ];

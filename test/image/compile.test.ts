@@ -6,11 +6,14 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { compile, compileHostAddon } from "../../image/compile.ts";
 import { projectRoot } from "../../image/project.ts";
+import { hostCompiler } from "../../image/toolchain.ts";
 import { FIXTURE_APP, scratchFolder, writeAt } from "./fixture.ts";
+
+const host = await hostCompiler();
 
 test("an app becomes one file and an addon beside it, which run", async () => {
   const folder = scratchFolder();
-  const { bundle, addon } = await compile(FIXTURE_APP);
+  const { bundle, addon } = await compile(FIXTURE_APP, host);
   assert.ok(addon);
   writeFileSync(join(folder, "culvert.cjs"), bundle);
   writeFileSync(join(folder, "culvert.node"), addon);
@@ -22,7 +25,7 @@ test("an app becomes one file and an addon beside it, which run", async () => {
 });
 
 test("the same sources give the same bytes, free of this checkout's path", async () => {
-  const [first, second] = [await compile(FIXTURE_APP), await compile(FIXTURE_APP)];
+  const [first, second] = [await compile(FIXTURE_APP, host), await compile(FIXTURE_APP, host)];
   assert.deepEqual(first, second);
   assert.equal(first.bundle.includes(projectRoot), false);
   assert.equal(first.addon?.includes(projectRoot), false);
@@ -42,20 +45,20 @@ test("function names survive, so that a stack trace from a device can be read", 
     join(folder, "main.ts"),
     "{ const fail = (): never => { throw new Error('x'); }; const tell = fail; tell(); }",
   );
-  const { bundle } = await compile({ entry: join(folder, "main.ts"), native: undefined });
+  const { bundle } = await compile({ entry: join(folder, "main.ts"), native: undefined }, host);
   writeFileSync(join(folder, "bundle.cjs"), bundle);
   assert.match(spawnSync(process.execPath, [join(folder, "bundle.cjs")]).stderr.toString(), /at fail \(/);
 });
 
 test("missing and wrong sources are named", async () => {
   const folder = scratchFolder();
-  await assert.rejects(compile({ entry: join(folder, "main.ts"), native: undefined }), /main\.ts is missing/);
-  await assert.rejects(compile({ ...FIXTURE_APP, native: folder }), /has no \.c files/);
+  await assert.rejects(compile({ entry: join(folder, "main.ts"), native: undefined }, host), /main\.ts is missing/);
+  await assert.rejects(compile({ ...FIXTURE_APP, native: folder }, host), /has no \.c files/);
   writeAt(join(folder, "wrong.c"), "int unused_thing(int x) { return 0; }\n");
-  await assert.rejects(compile({ ...FIXTURE_APP, native: folder }), /wrong\.c:1:\d+: error: unused parameter/);
+  await assert.rejects(compile({ ...FIXTURE_APP, native: folder }, host), /wrong\.c:1:\d+: error: unused parameter/);
   writeAt(join(folder, "main.ts"), "import './absent.ts';");
   await assert.rejects(
-    compile({ entry: join(folder, "main.ts"), native: undefined }),
+    compile({ entry: join(folder, "main.ts"), native: undefined }, host),
     /Could not resolve "\.\/absent\.ts"/,
   );
 });

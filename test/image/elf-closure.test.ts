@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
-import type { Machine } from "../../image/boards/board.ts";
 import { parseElf } from "../../image/elf.ts";
 import { elfClosure } from "../../image/elf-closure.ts";
 import { PackageFiles } from "../../image/package-files.ts";
@@ -69,11 +68,9 @@ describe("ELF closure", () => {
   ];
   gcc("int outer(void); void _start(void) { outer(); }", "c", program, ...linking, outer);
   writeAt(join(folder, "lib/made-up/loader"), "the loader");
-  const machine: Machine = {
-    architecture: "made-up",
+  const machine = {
     elfMachine: parseElf(readFileSync(program), "program").machine,
     libraryFolders: ["/usr/lib/empty", "/usr/lib/made-up"],
-    kernelPackage: "linux-image-made-up",
   };
 
   test("a program brings its interpreter, its libraries and theirs, with the links between", () => {

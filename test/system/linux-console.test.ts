@@ -8,6 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { type TestContext, test } from "node:test";
 import { APPLIANCE, compile } from "../../image/compile.ts";
+import { hostCompiler } from "../../image/toolchain.ts";
 import { inNetworkNamespace } from "../support/network-namespace.ts";
 
 const PASSWORD = "lab-Admin-1";
@@ -64,7 +65,7 @@ class Terminal {
 async function install(t: TestContext): Promise<{ command: string; env: NodeJS.ProcessEnv; data: string }> {
   const folder = mkdtempSync(join(tmpdir(), "culvert-console-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  const { bundle, addon } = await compile(APPLIANCE);
+  const { bundle, addon } = await compile(APPLIANCE, await hostCompiler());
   writeFileSync(join(folder, "culvert.cjs"), bundle);
   writeFileSync(join(folder, "culvert.node"), addon ?? assert.fail("no addon"));
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;

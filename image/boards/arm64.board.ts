@@ -1,0 +1,18 @@
+/** The arm64 board: replacement boards of today with UEFI or U-Boot, and QEMU's virt. */
+import { ARM64 } from "../machines.ts";
+import type { Board } from "./board.ts";
+import { ROUTER_MODULES, SYSTEM_EXECUTABLES, SYSTEM_FILES, SYSTEM_MODULES, SYSTEM_PACKAGES } from "./system.ts";
+
+export const board: Board = {
+  name: "arm64",
+  title: "64-bit ARM boards with UEFI or U-Boot",
+  machine: ARM64,
+  packages: SYSTEM_PACKAGES,
+  executables: SYSTEM_EXECUTABLES,
+  files: SYSTEM_FILES,
+  bootModules: ["virtio_pci", "virtio_blk", "squashfs"],
+  systemModules: [...SYSTEM_MODULES, "virtio_net", "virtio_rng"],
+  spareModules: ROUTER_MODULES,
+  compression: { name: "zstd", blockSize: "128K", options: ["-Xcompression-level", "6"] },
+  commandLine: "console=ttyAMA0,115200 quiet panic=10",
+};
