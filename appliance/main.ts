@@ -1,6 +1,7 @@
 /** The firmware's program: builds the ports on Linux, puts the services on them, and starts the console. */
 import process from "node:process";
 import { startConsole } from "./cli/console.ts";
+import { startRemote } from "./cli/remote.ts";
 import { folderDisk } from "./config/disk.ts";
 import { ConfigStore } from "./config/store.ts";
 import { kernelClock, kernelWallClock } from "./linux/clock.ts";
@@ -8,6 +9,7 @@ import { tcpControlTransport } from "./linux/control-transport.ts";
 import { datagramTransport } from "./linux/datagram-transport.ts";
 import { runningSystem } from "./linux/firmware.ts";
 import { greTransport } from "./linux/gre-socket.ts";
+import { localTransport } from "./linux/local-transport.ts";
 import { kernelNet } from "./linux/net.ts";
 import { initPower } from "./linux/power.ts";
 import { systemPrograms } from "./linux/programs.ts";
@@ -21,6 +23,7 @@ import { describeFirmware } from "./service/firmware.ts";
 import { Journal } from "./service/journal.ts";
 import { Network } from "./service/network.ts";
 import { Router } from "./service/router.ts";
+import { SshService } from "./service/ssh.ts";
 import { Tracer } from "./service/trace.ts";
 import { VpnService } from "./service/vpn.ts";
 import { BUILD_RECORD_PATH } from "./update/build-record.ts";
@@ -29,22 +32,30 @@ import { BUILD_RECORD_PATH } from "./update/build-record.ts";
 const DEFAULT_DATA_FOLDER = "/data";
 /** What daemons are told: gone at a restart. */
 const DEFAULT_RUN_FOLDER = "/run/culvert";
+/** The home folder of the account for remote logins, as /etc/passwd has it. */
+const DEFAULT_LOGIN_FOLDER = "/run/admin";
 const LEASE_SCRIPT = "/usr/lib/culvert/report-lease";
+const PASSWORD_CHECKER = "/usr/lib/culvert/check-password.so";
 const STDOUT = 1;
 /** The longest interval there is. */
 const FOREVER_MS = 0x7fffffff;
 
 function main(): void {
-  const { CULVERT_DATA: dataFolder = DEFAULT_DATA_FOLDER, CULVERT_RUN: runFolder = DEFAULT_RUN_FOLDER } = process.env;
+  const {
+    CULVERT_DATA: dataFolder = DEFAULT_DATA_FOLDER,
+    CULVERT_RUN: runFolder = DEFAULT_RUN_FOLDER,
+    CULVERT_LOGIN: loginFolder = DEFAULT_LOGIN_FOLDER,
+  } = process.env;
   const wallClock = (): Date => new Date();
   const journal = new Journal(wallClock);
   const addon = loadAddon();
   const net = kernelNet(addon);
   const tracer = new Tracer(wallClock);
   const disk = folderDisk(`${dataFolder}/config`);
+  const administrator = new Administrator(disk, kernelClock, kernelRandom);
   const appliance = new Appliance({
     store: new ConfigStore(disk),
-    administrator: new Administrator(disk, kernelClock, kernelRandom),
+    administrator,
     router: new Router({
       net,
       network: new Network(net, journal),
@@ -61,6 +72,20 @@ function main(): void {
       folder: runFolder,
       leaseScript: LEASE_SCRIPT,
       leases: { disk: folderDisk(`${dataFolder}/dhcp`), folder: `${dataFolder}/dhcp` },
+    }),
+    ssh: new SshService({
+      administrator,
+      programs: systemPrograms,
+      local: localTransport,
+      timers: loopTimers,
+      clock: kernelClock,
+      log: journal,
+      disk: folderDisk(runFolder),
+      folder: runFolder,
+      home: loginFolder,
+      keys: folderDisk(`${loginFolder}/.ssh`, "everybody"),
+      hostKey: { disk: folderDisk(`${dataFolder}/ssh`), folder: `${dataFolder}/ssh` },
+      passwordChecker: PASSWORD_CHECKER,
     }),
     vpn: new VpnService({
       clock: kernelClock,
@@ -94,6 +119,7 @@ function main(): void {
   process.exitCode = 1;
   setInterval(() => {}, FOREVER_MS);
 
+  startRemote(appliance, loopTimers);
   appliance.start();
   const console = startConsole(appliance, process.stdin, STDOUT);
   // A serial line that loses its carrier sends SIGHUP; the router does not stop for that.

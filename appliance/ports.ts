@@ -189,6 +189,35 @@ export interface UdpTransport {
   open(events: { received(bytes: Buffer): void; failed(error: SystemError): void }): UdpSocket;
 }
 
+/** One connection of another program of this machine. */
+export interface LocalSocket {
+  /** Written, and not taken by the other side yet. */
+  readonly waitingBytes: number;
+  write(bytes: Buffer): void;
+  /** Sends what is queued, then closes. */
+  end(): void;
+  /** Drops the connection at once. */
+  destroy(): void;
+}
+
+export interface LocalSocketEvents {
+  data(bytes: Buffer): void;
+  /** Everything that waited has been taken. */
+  drained(): void;
+  /** Once, whoever ended it. */
+  closed(): void;
+}
+
+/** Unix stream sockets. */
+export interface LocalTransport {
+  /** `path` is made anew; `failed` runs when it cannot be. `close` drops all its connections too. */
+  listen(
+    path: string,
+    accept: (socket: LocalSocket) => LocalSocketEvents,
+    failed: (error: SystemError) => void,
+  ): { close(): void };
+}
+
 /** A TCP connection that only sends. */
 export interface SendStream {
   send(bytes: Buffer): void;

@@ -9,7 +9,17 @@ import type { FirewallRule } from "../service/router-views.ts";
 import { windowsLines } from "../service/windows-client.ts";
 import { firmwareLines } from "./firmware-output.ts";
 import type { CommandName } from "./grammar.ts";
-import { historyLines, interfaceLines, logLines, problemLines, radiusLines, sessionLines, wrap } from "./output.ts";
+import {
+  historyLines,
+  interfaceLines,
+  logLines,
+  problemLines,
+  radiusLines,
+  sessionLines,
+  sshLines,
+  userLines,
+  wrap,
+} from "./output.ts";
 import { firewallLines, leaseLines, natLines, routeLines, timeLines, wanLines } from "./router-output.ts";
 import { pcapngLines, traceLines } from "./trace-output.ts";
 
@@ -17,8 +27,12 @@ import { pcapngLines, traceLines } from "./trace-output.ts";
 export interface Shell {
   /** Lines on the screen; 0 never stops. */
   length: number;
+  /** `terminal length` has set it: it does not follow the window any more. */
+  hasOwnLength: boolean;
   /** Present in configure mode. */
   edit: Edit | undefined;
+  /** In the words of the log: `SSH from 192.168.1.10`. */
+  readonly who: string;
 }
 
 export type CommandOutcome =
@@ -33,7 +47,16 @@ export type CommandOutcome =
   | { readonly result: "wait"; readonly lines: Promise<readonly string[]> }
   /** Lines come one by one until it ends, or Ctrl-C ends it. */
   | { readonly result: "stream"; readonly start: (stream: LineStream) => { stop(): void } }
+  /** A file for a program at the far end; a person reads `lines` instead. */
+  | { readonly result: "file"; readonly bytes: Buffer; readonly lines: readonly string[] }
+  /**
+   * Takes the raw bytes that come on the input, each piece when it asks for it, and says lines meanwhile; false is a failure.
+   * The iteration throws when the connection is cut before the end. `usage`: what to type where there is no such input.
+   */
+  | { readonly result: "receive"; readonly usage: string; readonly run: Receive }
   | { readonly result: "log-out" };
+
+export type Receive = (input: AsyncIterable<Buffer>, say: (line: string) => void) => Promise<boolean>;
 
 export interface LineStream {
   line(text: string): void;
@@ -51,6 +74,12 @@ const DEFAULT_LOG_LINES = 100;
 const show = (...lines: readonly string[]): CommandOutcome => ({ result: "show", lines });
 const refuse = (problem: string, hint: string): CommandOutcome => ({ result: "refuse", at: undefined, problem, hint });
 
+const file = (bytes: Buffer, linesOf: (bytes: Buffer) => readonly string[]): CommandOutcome => ({
+  result: "file",
+  bytes,
+  lines: linesOf(bytes),
+});
+
 export function runCommand(call: Call, appliance: Appliance, shell: Shell): CommandOutcome {
   return shell.edit === undefined ? operate(call, appliance, shell) : configure(call, shell.edit, shell);
 }
@@ -58,8 +87,8 @@ export function runCommand(call: Call, appliance: Appliance, shell: Shell): Comm
 function operate({ command, number, words: [word = ""] }: Call, appliance: Appliance, shell: Shell): CommandOutcome {
   switch (command) {
     case "configure":
-      shell.edit = appliance.beginEdit();
-      return show();
+      shell.edit = appliance.beginEdit(shell.who);
+      return show(...noticeLines(appliance, shell.edit));
     case "show-vpn":
       return show(...sessionLines(appliance.sessions()));
     case "show-vpn-radius":
@@ -77,7 +106,7 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
     case "show-trace":
       return show(...traceLines(appliance.tracer.status));
     case "show-trace-pcapng":
-      return show(...pcapngLines(appliance.tracer.pcapng()));
+      return file(appliance.tracer.pcapng(), pcapngLines);
     case "trace-start":
       return trace(word, appliance);
     case "trace-all":
@@ -101,6 +130,10 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
     case "ping":
     case "traceroute":
       return probe(command, word, appliance);
+    case "show-ssh":
+      return show(...sshLines(appliance.ssh.view()));
+    case "show-users":
+      return show(...userLines(appliance.logins.views()));
     case "show-version":
       return show(...firmwareLines(appliance.firmware));
     case "vpn-dial":
@@ -109,6 +142,7 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
       return hangUp(word, appliance);
     case "terminal-length":
       shell.length = number ?? 0;
+      shell.hasOwnLength = true;
       return show();
     case "reboot":
       appliance.reboot();
@@ -228,9 +262,9 @@ function configure({ command, number, words }: Call, edit: Edit, shell: Shell): 
     case "compare":
       return compare(number, edit);
     case "commit":
-      return show(...committedLines(edit.commit()));
+      return show(...committedLines(edit.commit(), edit));
     case "commit-confirm":
-      return show(...committedLines(edit.commit(number)));
+      return show(...committedLines(edit.commit(number), edit));
     case "load-merge":
       return { result: "load", loading: edit.load("merge") };
     case "load-replace":
@@ -242,11 +276,41 @@ function configure({ command, number, words }: Call, edit: Edit, shell: Shell): 
     case "discard":
       edit.discard();
       return show();
+    case "rebase":
+      return rebase(edit);
     default:
       if (edit.changed) return refuse("there are uncommitted changes", "commit them, or discard them");
       shell.edit = undefined;
       return show();
   }
+}
+
+function rebase(edit: Edit): CommandOutcome {
+  if (!edit.isOvertaken) return show("Nobody has committed since you began.");
+  const both = edit.rebase();
+  const conflicts =
+    both.length === 0 ? [] : ["Both sides have changed these; yours stand:", ...both.map((p) => `  ${p}`)];
+  return show(...conflicts, "Your changes are on top of what is in force now: compare shows them.");
+}
+
+/** What somebody else is doing while this edit begins. */
+function noticeLines(appliance: Appliance, edit: Edit): readonly string[] {
+  const { trialMinutes } = appliance;
+  const trial =
+    trialMinutes === undefined ? [] : [`A configuration is on trial for ${trialMinutes} min: a commit keeps it too.`];
+  const others = appliance.logins
+    .changingBesides(edit)
+    .flatMap((who) => wrap(`${who} has changes that are not committed. Whoever commits second is told.`, ""));
+  return [...trial, ...others];
+}
+
+/** For whoever is about to commit on top of something that has changed. */
+export function overtakenLines(edit: Edit): readonly string[] {
+  const who = edit.overtakenBy ?? "the end of a trial";
+  const what = edit.changed
+    ? "rebase keeps your changes and puts them on top of it; discard forgets them."
+    : "discard takes it over.";
+  return wrap(`The configuration was changed by ${who} since you began: ${what}`, "");
 }
 
 function compare(back: number | undefined, edit: Edit): CommandOutcome {
@@ -270,12 +334,12 @@ function listing(lines: readonly string[]): readonly string[] {
   return lines.length > 0 ? lines : ["Nothing is set."];
 }
 
-function committedLines(committed: Committed): readonly string[] {
+export function committedLines(committed: Committed, edit: Edit): readonly string[] {
   switch (committed.result) {
     case "unchanged":
       return ["No changes."];
     case "overtaken":
-      return ["% Not committed: somebody else has committed since you began.", "  discard shows you the new state."];
+      return ["% Not committed.", ...overtakenLines(edit).map((line) => `  ${line}`)];
     case "refused":
       return problemLines(committed.problems);
     case "not-stored":

@@ -3,7 +3,8 @@ import { type Config, entriesOf, locate, type Path } from "../config/config.ts";
 import type { SchemaNode, Word } from "../config/schema-node.ts";
 import { describeType, formatValue, mostWords, wordsOf } from "../config/value.ts";
 
-export type Mode = "operational" | "configure";
+/** `exec`: one command without a prompt, as SSH brings it. */
+export type Mode = "operational" | "configure" | "exec";
 
 export type CommandName =
   | "configure"
@@ -28,6 +29,8 @@ export type CommandName =
   | "ping"
   | "traceroute"
   | "show-version"
+  | "show-ssh"
+  | "show-users"
   | "vpn-dial"
   | "vpn-hangup"
   | "terminal-length"
@@ -44,6 +47,7 @@ export type CommandName =
   | "load-merge"
   | "load-replace"
   | "rollback"
+  | "rebase"
   | "discard";
 
 interface NumberArgument {
@@ -84,95 +88,104 @@ const number = (word: string, help: string, low: number, high: number, optional 
   optional,
 });
 
+/** Nothing to do where nobody sits at a terminal, or done otherwise. */
+const INTERACTIVE: ReadonlySet<CommandName> = new Set(["configure", "terminal-length", "exit"]);
+
+const OPERATIONAL: readonly Command[] = [
+  { name: "configure", words: ["configure"], help: "change the configuration" },
+  { name: "show-vpn", words: ["show", "vpn"], help: "PPTP sessions and clients" },
+  { name: "show-vpn-radius", words: ["show", "vpn", "radius"], help: "RADIUS servers and what they answered" },
+  {
+    name: "show-log",
+    words: ["show", "log"],
+    help: "the last messages",
+    argument: number("COUNT", "how many lines, 100 if not said", 1, 1000, true),
+  },
+  {
+    name: "show-vpn-windows",
+    words: ["show", "vpn", "windows"],
+    help: "what to type on a Windows PC to connect an account",
+    argument: { kind: "name", word: "USER", help: "an account", list: "vpn account" },
+  },
+  { name: "show-configuration", words: ["show", "configuration"], help: "what is set, as commands" },
+  {
+    name: "show-secrets",
+    words: ["show", "configuration", "secrets"],
+    help: "the same with every password in the clear: to keep it elsewhere",
+  },
+  {
+    name: "show-history",
+    words: ["show", "history"],
+    help: "the last commits and what they changed",
+    argument: number("N", "one commit: how many back, 0 for the running one", 0, 20, true),
+  },
+  { name: "show-interfaces", words: ["show", "interfaces"], help: "interfaces with their addresses" },
+  { name: "show-routes", words: ["show", "routes"], help: "the ways to other networks" },
+  { name: "show-dhcp-leases", words: ["show", "dhcp", "leases"], help: "addresses lent to hosts on the LAN" },
+  { name: "show-nat", words: ["show", "nat"], help: "translated connections, by port mapping" },
+  { name: "show-firewall", words: ["show", "firewall"], help: "what was let in and what was not" },
+  { name: "show-ntp", words: ["show", "ntp"], help: "time of day and time servers" },
+  { name: "show-ssh", words: ["show", "ssh"], help: "remote login: host key, keys that will do" },
+  { name: "show-users", words: ["show", "users"], help: "who is logged in" },
+  { name: "show-version", words: ["show", "version"], help: "firmware version" },
+  {
+    name: "vpn-dial",
+    words: ["vpn", "dial"],
+    help: "connect a client now",
+    argument: { kind: "name", word: "NAME", help: "a client", list: "vpn client" },
+  },
+  {
+    name: "vpn-hangup",
+    words: ["vpn", "hangup"],
+    help: "end a session, or a client's dialing",
+    argument: { kind: "name", word: "ID|NAME", help: "number in `show vpn`, or a client", list: "vpn client" },
+  },
+  {
+    name: "trace-start",
+    words: ["trace", "start"],
+    help: "record the packets between us and one peer",
+    argument: { kind: "name", word: "ID|NAME|ADDRESS", help: "a session, client or address", list: "vpn client" },
+  },
+  { name: "trace-all", words: ["trace", "all"], help: "record the packets of every peer" },
+  { name: "trace-stop", words: ["trace", "stop"], help: "record no more; what there is stays" },
+  { name: "show-trace", words: ["show", "trace"], help: "what was recorded, a line a packet" },
+  {
+    name: "show-trace-pcapng",
+    words: ["show", "trace", "pcapng"],
+    help: "the same as a file for Wireshark, in base64",
+  },
+  {
+    name: "ping",
+    words: ["ping"],
+    help: "send five pings; Ctrl-C ends it",
+    argument: { kind: "name", word: "HOST", help: "an address or a name", list: undefined },
+  },
+  {
+    name: "traceroute",
+    words: ["traceroute"],
+    help: "the routers on the way to a host; Ctrl-C ends it",
+    argument: { kind: "name", word: "HOST", help: "an address or a name", list: undefined },
+  },
+  {
+    name: "terminal-length",
+    words: ["terminal", "length"],
+    help: "lines on the screen",
+    argument: number("LINES", "0: never stop at --more--", 0, 512),
+  },
+  { name: "reboot", words: ["reboot"], help: "restart the device; all sessions end" },
+  { name: "poweroff", words: ["poweroff"], help: "switch the device off" },
+  {
+    name: "factory-reset",
+    words: ["factory-reset"],
+    help: "forget every setting and password, and restart as new",
+  },
+  { name: "exit", words: ["exit"], help: "log out" },
+];
+
+const onTrial = number("MINUTES", "on trial: taken back unless `commit` follows in time", 1, 60, true);
+
 export const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
-  operational: [
-    { name: "configure", words: ["configure"], help: "change the configuration" },
-    { name: "show-vpn", words: ["show", "vpn"], help: "PPTP sessions and clients" },
-    { name: "show-vpn-radius", words: ["show", "vpn", "radius"], help: "RADIUS servers and what they answered" },
-    {
-      name: "show-log",
-      words: ["show", "log"],
-      help: "the last messages",
-      argument: number("COUNT", "how many lines, 100 if not said", 1, 1000, true),
-    },
-    {
-      name: "show-vpn-windows",
-      words: ["show", "vpn", "windows"],
-      help: "what to type on a Windows PC to connect an account",
-      argument: { kind: "name", word: "USER", help: "an account", list: "vpn account" },
-    },
-    { name: "show-configuration", words: ["show", "configuration"], help: "what is set, as commands" },
-    {
-      name: "show-secrets",
-      words: ["show", "configuration", "secrets"],
-      help: "the same with every password in the clear: to keep it elsewhere",
-    },
-    {
-      name: "show-history",
-      words: ["show", "history"],
-      help: "the last commits and what they changed",
-      argument: number("N", "one commit: how many back, 0 for the running one", 0, 20, true),
-    },
-    { name: "show-interfaces", words: ["show", "interfaces"], help: "interfaces with their addresses" },
-    { name: "show-routes", words: ["show", "routes"], help: "the ways to other networks" },
-    { name: "show-dhcp-leases", words: ["show", "dhcp", "leases"], help: "addresses lent to hosts on the LAN" },
-    { name: "show-nat", words: ["show", "nat"], help: "translated connections, by port mapping" },
-    { name: "show-firewall", words: ["show", "firewall"], help: "what was let in and what was not" },
-    { name: "show-ntp", words: ["show", "ntp"], help: "time of day and time servers" },
-    { name: "show-version", words: ["show", "version"], help: "firmware version" },
-    {
-      name: "vpn-dial",
-      words: ["vpn", "dial"],
-      help: "connect a client now",
-      argument: { kind: "name", word: "NAME", help: "a client", list: "vpn client" },
-    },
-    {
-      name: "vpn-hangup",
-      words: ["vpn", "hangup"],
-      help: "end a session, or a client's dialing",
-      argument: { kind: "name", word: "ID|NAME", help: "number in `show vpn`, or a client", list: "vpn client" },
-    },
-    {
-      name: "trace-start",
-      words: ["trace", "start"],
-      help: "record the packets between us and one peer",
-      argument: { kind: "name", word: "ID|NAME|ADDRESS", help: "a session, client or address", list: "vpn client" },
-    },
-    { name: "trace-all", words: ["trace", "all"], help: "record the packets of every peer" },
-    { name: "trace-stop", words: ["trace", "stop"], help: "record no more; what there is stays" },
-    { name: "show-trace", words: ["show", "trace"], help: "what was recorded, a line a packet" },
-    {
-      name: "show-trace-pcapng",
-      words: ["show", "trace", "pcapng"],
-      help: "the same as a file for Wireshark, in base64",
-    },
-    {
-      name: "ping",
-      words: ["ping"],
-      help: "send five pings; Ctrl-C ends it",
-      argument: { kind: "name", word: "HOST", help: "an address or a name", list: undefined },
-    },
-    {
-      name: "traceroute",
-      words: ["traceroute"],
-      help: "the routers on the way to a host; Ctrl-C ends it",
-      argument: { kind: "name", word: "HOST", help: "an address or a name", list: undefined },
-    },
-    {
-      name: "terminal-length",
-      words: ["terminal", "length"],
-      help: "lines on the screen",
-      argument: number("LINES", "0: never stop at --more--", 0, 512),
-    },
-    { name: "reboot", words: ["reboot"], help: "restart the device; all sessions end" },
-    { name: "poweroff", words: ["poweroff"], help: "switch the device off" },
-    {
-      name: "factory-reset",
-      words: ["factory-reset"],
-      help: "forget every setting and password, and restart as new",
-    },
-    { name: "exit", words: ["exit"], help: "log out" },
-  ],
+  operational: OPERATIONAL,
   configure: [
     { name: "set", words: ["set"], help: "change a setting", argument: { kind: "setting", use: "set" } },
     { name: "delete", words: ["delete"], help: "back to the default", argument: { kind: "setting", use: "delete" } },
@@ -206,8 +219,29 @@ export const COMMANDS: Readonly<Record<Mode, readonly Command[]>> = {
       help: "take back the configuration of an earlier commit",
       argument: number("N", "commits to go back, 1 if not said; 0: the running one", 0, 20, true),
     },
+    {
+      name: "rebase",
+      words: ["rebase"],
+      help: "keep the changes, on top of what somebody else has committed meanwhile",
+    },
     { name: "discard", words: ["discard"], help: "forget the changes" },
     { name: "exit", words: ["exit"], help: "leave the configuration" },
+  ],
+  exec: [
+    ...OPERATIONAL.filter(({ name }) => !INTERACTIVE.has(name)),
+    {
+      name: "load-merge",
+      words: ["load", "merge"],
+      help: "take settings as lines of the input, on top of what is set, and commit",
+      argument: onTrial,
+    },
+    {
+      name: "load-replace",
+      words: ["load", "replace"],
+      help: "take settings as lines of the input, in the place of all that is set, and commit",
+      argument: onTrial,
+    },
+    { name: "commit", words: ["commit"], help: "confirm what is on trial" },
   ],
 };
 

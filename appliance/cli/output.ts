@@ -3,6 +3,8 @@ import type { Problem } from "../config/problem.ts";
 import type { InterfaceView, RadiusView, SessionView } from "../service/appliance.ts";
 import type { HistoryEntry } from "../service/configuration.ts";
 import type { JournalLine } from "../service/journal.ts";
+import type { LoginView } from "../service/logins.ts";
+import type { SshView } from "../service/ssh.ts";
 import type { Candidate } from "./grammar.ts";
 
 export const WIDTH = 80;
@@ -91,6 +93,41 @@ export function interfaceLines(interfaces: readonly InterfaceView[]): readonly s
   const [head = "", ...lines] = table(["Interface", "State", "Address", "MTU", "MAC"], rows);
   const more = interfaces.map(({ addresses }) => addresses.slice(1).map((address) => `    also ${address}`));
   return [head, ...lines.flatMap((line, i) => [line, ...(more[i] ?? [])])];
+}
+
+/** The remote login, and its fingerprints as `ssh` and `ssh-keygen -l` show them. */
+export function sshLines({ settings, isRunning, fingerprint, keys }: SshView): readonly string[] {
+  if (settings === undefined) return ["Remote login is off: set system ssh enabled true."];
+  const { address, port, passwordLogin } = settings;
+  return [
+    `SSH on ${address ?? "every address"} port ${port} for admin: ${isRunning ? "running" : "not running, see show log"}`,
+    `Password: ${passwordLogin ? "will do" : "will not do"}`,
+    ...table(
+      ["Key", "Type", "Fingerprint"],
+      [
+        ["(host)", "ed25519", fingerprint ?? "-"],
+        ...keys.map((key) => [key.name, shortType(key.type), key.fingerprint]),
+      ],
+    ),
+  ];
+}
+
+/** `ed25519` for `ssh-ed25519`, `nistp256` for `ecdsa-sha2-nistp256`: a fingerprint leaves no more room. */
+function shortType(type: string): string {
+  return type.replace(/^(ssh|ecdsa-sha2)-/, "");
+}
+
+/** Who is logged in. */
+export function userLines(logins: readonly LoginView[]): readonly string[] {
+  if (logins.length === 0) return ["Nobody is logged in."];
+  const rows = logins.map(({ line, from, since, idleMs, changes }) => [
+    line,
+    from ?? "-",
+    since.toISOString().replace("T", " ").replace(/\..*/, ""),
+    duration(idleMs),
+    changes,
+  ]);
+  return table(["Line", "From", "Since", "Idle", "Changes"], rows);
 }
 
 export function logLines(lines: readonly JournalLine[]): readonly string[] {

@@ -1,6 +1,5 @@
 /** Output a screen at a time: what fits is shown, then `--more--` waits for a key. */
 import type { Key } from "./key.ts";
-import { WIDTH } from "./output.ts";
 
 export const MORE = "--more--";
 const ERASE_MORE = "\r\x1b[K";
@@ -13,29 +12,29 @@ export class Pager {
     return this.#lines.length > 0;
   }
 
-  /** `length`: lines on the screen, 0 for endless. Returns what the terminal is sent now. */
-  show(lines: readonly string[], length: number): string {
+  /** `length`: lines on the screen, 0 for endless; `columns`: characters in a line. Returns what the terminal is sent now. */
+  show(lines: readonly string[], length: number, columns: number): string {
     this.#lines = lines;
-    return this.#page(length === 0 ? Number.POSITIVE_INFINITY : Math.max(1, length - 1));
+    return this.#page(length === 0 ? Number.POSITIVE_INFINITY : Math.max(1, length - 1), columns);
   }
 
   /** Blank: next page. Enter: next line. q or Ctrl-C: no more. Other keys change nothing. */
-  press(key: Key, length: number): string {
-    if (key.key === "enter") return ERASE_MORE + this.#page(1);
+  press(key: Key, length: number, columns: number): string {
+    if (key.key === "enter") return ERASE_MORE + this.#page(1, columns);
     if (key.key === "interrupt" || (key.key === "text" && key.text.toLowerCase() === "q")) {
       this.#lines = [];
       return ERASE_MORE;
     }
-    if (key.key === "text" && key.text === " ") return ERASE_MORE + this.#page(Math.max(1, length - 1));
+    if (key.key === "text" && key.text === " ") return ERASE_MORE + this.#page(Math.max(1, length - 1), columns);
     return "";
   }
 
-  #page(rows: number): string {
+  #page(rows: number, columns: number): string {
     let taken = 0;
     let room = rows;
     for (const line of this.#lines) {
       // A line longer than the screen is wide takes several rows.
-      room -= Math.max(1, Math.ceil(line.length / WIDTH));
+      room -= Math.max(1, Math.ceil(line.length / columns));
       if (room < 0 && taken > 0) break;
       taken++;
     }

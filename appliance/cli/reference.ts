@@ -3,7 +3,7 @@
 import { SCHEMA } from "../config/schema.ts";
 import type { Leaf, SchemaNode } from "../config/schema-node.ts";
 import { describeType, formatValue, wordsOf } from "../config/value.ts";
-import { COMMANDS, type Command, type Mode } from "./grammar.ts";
+import { COMMANDS, type Command } from "./grammar.ts";
 
 /** Markdown, whole. */
 export function emitReference(): string {
@@ -15,11 +15,17 @@ export function emitReference(): string {
     "",
     "## After the login",
     "",
-    ...commandTable("operational"),
+    ...tableOf(COMMANDS.operational),
     "",
     "## In `configure`",
     "",
-    ...commandTable("configure"),
+    ...tableOf(COMMANDS.configure),
+    "",
+    "## Over SSH, one command",
+    "",
+    "`ssh admin@DEVICE COMMAND` runs one of the commands after the login, or one of these, and ends with status 0 or 1.",
+    "",
+    ...tableOf(COMMANDS.exec.filter((command) => !COMMANDS.operational.includes(command))),
     "",
     "## Settings",
     "",
@@ -32,13 +38,11 @@ export function emitReference(): string {
   ].join("\n");
 }
 
-function commandTable(mode: Mode): readonly string[] {
+function tableOf(commands: readonly Command[]): readonly string[] {
   return [
     "| command | |",
     "| --- | --- |",
-    ...COMMANDS[mode].map(
-      (command) => `| \`${cell(usageOf(command))}\` | ${cell(command.help)}${argumentOf(command)} |`,
-    ),
+    ...commands.map((command) => `| \`${cell(usageOf(command))}\` | ${cell(command.help)}${argumentOf(command)} |`),
   ];
 }
 

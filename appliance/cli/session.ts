@@ -1,7 +1,10 @@
 /** One console: bytes in, text out, from the login to the last command. Pure but for the password check, which takes its time. */
+import type { Config } from "../config/config.ts";
+import type { LogLevel } from "../ports.ts";
 import type { Appliance } from "../service/appliance.ts";
 import type { Loading } from "../service/loading.ts";
-import { type CommandOutcome, runCommand, type Shell } from "./command.ts";
+import { type Login, whoIs } from "../service/logins.ts";
+import { type CommandOutcome, overtakenLines, runCommand, type Shell } from "./command.ts";
 import { columnOf, complete, ENTER, type Mode, tokenize, understand } from "./grammar.ts";
 import { type Key, KeyDecoder } from "./key.ts";
 import { LineEditor } from "./line-editor.ts";
@@ -14,6 +17,7 @@ const DEFAULT_LENGTH = 24;
 const INSIDE: ReadonlySet<string> = new Set(["shell", "asked", "load", "stream"]);
 /** Keys that wait while a password is being checked; more are noise on the line. */
 const LONGEST_QUEUE = 1000;
+const NARROWEST = 20;
 const BELL = "\x07";
 
 export interface SessionOptions {
@@ -21,6 +25,8 @@ export interface SessionOptions {
   readonly terminal: boolean;
   /** Sends text to the far end. Lines end with \n. */
   readonly write: (text: string) => void;
+  /** SSH has asked for the password already, and ends with the login; undefined on the serial console. */
+  readonly remote?: { readonly from: string; readonly ended: () => void };
 }
 
 type State =
@@ -35,7 +41,9 @@ type State =
   /** Lines of a configuration come. */
   | { readonly at: "load"; readonly loading: Loading }
   /** A program speaks until it ends. */
-  | { readonly at: "stream"; readonly stop: () => void };
+  | { readonly at: "stream"; readonly stop: () => void }
+  /** A remote session is over: nobody is there any more. */
+  | { readonly at: "ended" };
 
 export class ConsoleSession {
   readonly #appliance: Appliance;
@@ -43,24 +51,38 @@ export class ConsoleSession {
   readonly #decoder = new KeyDecoder();
   readonly #pager = new Pager();
   #editor = new LineEditor();
+  #columns = WIDTH;
   #shell: Shell;
+  #login: Login | undefined;
+  #inputHasEnded = false;
   #state: State = { at: "login" };
   #queue: Key[] = [];
+  /** What is running since somebody else's commit, once it was told. */
+  #toldOf: Config | undefined;
 
   constructor(appliance: Appliance, options: SessionOptions) {
     this.#appliance = appliance;
     this.#options = options;
-    this.#shell = newShell(options);
+    this.#shell = this.#newShell();
   }
 
   /** Writes the first prompt. */
   start(): void {
-    if (this.#appliance.administrator.hasPassword) this.#askName();
+    const { remote } = this.#options;
+    if (remote !== undefined) this.#logIn(`a session from ${remote.from}`);
+    else if (this.#appliance.administrator.hasPassword) this.#askName();
     else this.#askNewPassword("Set the administrator password\n");
+  }
+
+  /** The far end's window, in characters; 0 where it does not know. What is on the screen stays as it is. */
+  resize(columns: number, lines: number): void {
+    this.#columns = columns === 0 ? WIDTH : Math.max(columns, NARROWEST);
+    if (!this.#shell.hasOwnLength && lines > 0) this.#shell.length = lines;
   }
 
   /** Total: any bytes in any state. */
   feed(bytes: Buffer): void {
+    this.#login?.heard();
     for (const key of this.#decoder.keys(bytes)) {
       if (this.#state.at !== "checking") this.#press(key);
       else if (this.#queue.length < LONGEST_QUEUE) this.#queue.push(key);
@@ -70,20 +92,39 @@ export class ConsoleSession {
   /** The line was cut: whoever comes next must log in. Uncommitted changes are forgotten. */
   hangUp(): void {
     if (!INSIDE.has(this.#state.at)) return;
-    this.#appliance.log("warning", "console", "the line was cut: logged out");
+    this.#log("warning", "the line was cut: logged out");
+    this.#leave();
+  }
+
+  /** A program that types has said everything: it is logged out once that is done. */
+  endOfInput(): void {
+    this.#inputHasEnded = true;
+    if (this.#state.at === "load" || this.#state.at === "asked" || this.#state.at === "shell") this.#leave();
+  }
+
+  /** Nobody has typed for too long. */
+  expire(minutes: number): void {
+    if (this.#login === undefined) return;
+    this.#log("info", `logged out after ${minutes} min without a key`);
+    this.#write(`\nLogged out: no key for ${minutes} min. What was not committed is forgotten.`);
+    this.#leave();
+  }
+
+  #leave(): void {
     if (this.#state.at === "stream") this.#state.stop();
-    this.#write(this.#pager.show([], 0));
+    this.#write(this.#pager.show([], 0, this.#columns));
     this.#write("\n");
     this.#logOut();
   }
 
   #press(key: Key): void {
+    if (this.#state.at === "ended") return;
     if (this.#state.at === "stream") {
       if (key.key === "interrupt") this.#state.stop();
       return;
     }
     if (this.#pager.waiting) {
-      this.#write(this.#pager.press(key, this.#shell.length));
+      this.#write(this.#pager.press(key, this.#shell.length, this.#columns));
       if (!this.#pager.waiting) this.#prompt();
       return;
     }
@@ -144,6 +185,7 @@ export class ConsoleSession {
         break;
       case "checking":
       case "stream":
+      case "ended":
         break;
     }
   }
@@ -161,25 +203,27 @@ export class ConsoleSession {
     }
     const stored = this.#appliance.administrator.setPassword(password);
     this.#await(stored, "the password could not be stored", () => {
-      this.#appliance.log("info", "console", "the administrator password was set");
-      this.#enterShell();
+      this.#logIn("the administrator password was set");
     });
   }
 
   #checkPassword(name: string, password: string): void {
-    this.#await(this.#appliance.administrator.tryPassword(password), "the password could not be checked", (attempt) => {
-      // An unknown name takes as long and says the same.
-      if (attempt.result === "right" && name === ADMINISTRATOR) {
-        this.#appliance.log("info", "console", "the administrator logged in");
-        this.#enterShell();
-        return;
-      }
-      this.#appliance.log("warning", "console", `login as "${name}" refused`);
-      if (attempt.result === "wait")
-        this.#write(`Too many wrong passwords. Try again in ${Math.ceil(attempt.waitMs / 1000)} seconds.\n`);
-      else this.#write("Login incorrect\n");
-      this.#askName();
-    });
+    this.#await(
+      this.#appliance.administrator.tryPassword(password, "console"),
+      "the password could not be checked",
+      (attempt) => {
+        // An unknown name takes as long and says the same.
+        if (attempt.result === "right" && name === ADMINISTRATOR) {
+          this.#logIn("the administrator logged in");
+          return;
+        }
+        this.#log("warning", `login as "${name}" refused`);
+        if (attempt.result === "wait")
+          this.#write(`Too many wrong passwords. Try again in ${Math.ceil(attempt.waitMs / 1000)} seconds.\n`);
+        else this.#write("Login incorrect\n");
+        this.#askName();
+      },
+    );
   }
 
   /** Keys wait until the answer is there. A failure is the device's fault, so it is logged and said. */
@@ -187,7 +231,7 @@ export class ConsoleSession {
     this.#state = { at: "checking" };
     answer
       .then(then, (error: Error) => {
-        this.#appliance.log("error", "console", `${failure}: ${error.message}`);
+        this.#log("error", `${failure}: ${error.message}`);
         this.#write(`% ${failure}: ${error.message}\n`);
         this.start();
       })
@@ -224,6 +268,19 @@ export class ConsoleSession {
     this.#finish(outcome, line);
   }
 
+  /** Once after each commit of somebody else: what is being typed here may not fit it any more. */
+  #news(): readonly string[] {
+    const { edit } = this.#shell;
+    if (edit?.isOvertaken !== true) {
+      this.#toldOf = undefined;
+      return [];
+    }
+    const { running } = this.#appliance;
+    if (this.#toldOf === running) return [];
+    this.#toldOf = running;
+    return overtakenLines(edit);
+  }
+
   #finish(outcome: CommandOutcome, line: string): void {
     switch (outcome.result) {
       case "show":
@@ -245,6 +302,12 @@ export class ConsoleSession {
         break;
       case "stream":
         this.#stream(outcome.start);
+        break;
+      case "file":
+        this.#show(outcome.lines);
+        break;
+      case "receive":
+        this.#show(["% it takes a file on its input, and this line has none", `  ${outcome.usage}`]);
         break;
       case "log-out":
         this.#logOut();
@@ -291,16 +354,31 @@ export class ConsoleSession {
     return [`${count} taken. compare shows what changes.`];
   }
 
+  #logIn(said: string): void {
+    const { remote } = this.#options;
+    const edit = () => this.#shell.edit;
+    this.#login = this.#appliance.logins.enter({ line: this.#way, from: remote?.from, edit });
+    this.#log("info", said);
+    this.#enterShell();
+  }
+
   #logOut(): void {
-    this.#shell = newShell(this.#options);
+    this.#login?.leave();
+    this.#login = undefined;
+    this.#shell = this.#newShell();
     this.#editor = new LineEditor();
-    this.#askName();
+    const { remote } = this.#options;
+    if (remote === undefined) this.#askName();
+    else {
+      this.#state = { at: "ended" };
+      remote.ended();
+    }
   }
 
   /** A caret below the wrong word, where the line is still on the screen as it was typed. */
   #refusal(column: number | undefined, problem: string, hint: string): readonly string[] {
-    const at = this.#promptText().length + (column ?? WIDTH);
-    const caret = this.#options.terminal && at < WIDTH ? [`${" ".repeat(at)}^`] : [];
+    const at = this.#promptText().length + (column ?? this.#columns);
+    const caret = this.#options.terminal && at < this.#columns ? [`${" ".repeat(at)}^`] : [];
     return [...caret, `% ${problem}`, `  ${hint}`];
   }
 
@@ -338,14 +416,16 @@ export class ConsoleSession {
     return this.#shell.edit === undefined ? "operational" : "configure";
   }
 
-  #show(lines: readonly string[]): void {
-    this.#write(this.#pager.show(lines, this.#shell.length));
+  #show(shown: readonly string[]): void {
+    const lines = [...shown, ...this.#news()];
+    this.#write(this.#pager.show(lines, this.#shell.length, this.#columns));
     if (!this.#pager.waiting) this.#prompt();
   }
 
   #enterShell(lines: readonly string[] = []): void {
     this.#state = { at: "shell" };
     this.#show(lines);
+    if (this.#inputHasEnded) this.#leave();
   }
   #askName(): void {
     this.#ask({ at: "login" }, `${this.#appliance.name} login: `, "plain");
@@ -363,11 +443,11 @@ export class ConsoleSession {
   #ask(state: State, question: string, answer: "plain" | "hidden"): void {
     this.#state = state;
     const echo = answer === "plain" && this.#options.terminal;
-    this.#write(this.#editor.begin(question, { columns: WIDTH, echo, remember: false }));
+    this.#write(this.#editor.begin(question, { columns: this.#columns, echo, remember: false }));
   }
   #prompt(): void {
     if (this.#state.at !== "shell") return;
-    const options = { columns: WIDTH, echo: this.#options.terminal, remember: true };
+    const options = { columns: this.#columns, echo: this.#options.terminal, remember: true };
     this.#write(this.#editor.begin(this.#promptText(), options));
   }
   #promptText(): string {
@@ -376,10 +456,17 @@ export class ConsoleSession {
   #write(text: string): void {
     if (text !== "") this.#options.write(text);
   }
-}
-
-function newShell({ terminal }: SessionOptions): Shell {
-  return { length: terminal ? DEFAULT_LENGTH : 0, edit: undefined };
+  #log(level: LogLevel, text: string): void {
+    this.#appliance.log(level, this.#way, text);
+  }
+  get #way(): "console" | "ssh" {
+    return this.#options.remote === undefined ? "console" : "ssh";
+  }
+  #newShell(): Shell {
+    const { terminal, remote } = this.#options;
+    const who = whoIs({ line: this.#way, from: remote?.from });
+    return { length: terminal ? DEFAULT_LENGTH : 0, hasOwnLength: false, edit: undefined, who };
+  }
 }
 
 function commonLength(a: string, b: string): number {

@@ -26,12 +26,15 @@ export function sameConfig(a: Config, b: Config): boolean {
   return diff(a, b, "hide").length === 0;
 }
 
+/** The settings that are in one of them alone, or have another value. */
+export function changedPaths(before: Config, after: Config): readonly Path[] {
+  const paths = new Set([...before.keys(), ...after.keys()]);
+  return [...paths].filter((path) => !sameValue(before.get(path), after.get(path)));
+}
+
 /** Whether anything at or below one of these paths differs. */
 export function changedWithin(before: Config, after: Config, branches: readonly Path[]): boolean {
-  const paths = new Set([...before.keys(), ...after.keys()]);
-  return [...paths].some(
-    (path) => branches.some((branch) => isWithin(path, branch)) && !sameValue(before.get(path), after.get(path)),
-  );
+  return changedPaths(before, after).some((path) => branches.some((branch) => isWithin(path, branch)));
 }
 
 function sameValue(a: Value | undefined, b: Value | undefined): boolean {

@@ -25,9 +25,13 @@ export interface Disk {
   sync(): void;
 }
 
-/** A folder of the file system; made when it is missing. Settings hold passwords: only root may read. */
-export function folderDisk(folder: string): Disk {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+/** Settings hold passwords: only root may read. What other programs must read lies in a folder that says who gets there. */
+type Readers = "root" | "everybody";
+
+/** A folder of the file system; made when it is missing. */
+export function folderDisk(folder: string, readers: Readers = "root"): Disk {
+  const [folderMode, fileMode] = readers === "root" ? [0o700, 0o600] : [0o755, 0o644];
+  mkdirSync(folder, { recursive: true, mode: folderMode });
   return {
     list: () => readdirSync(folder),
     read(name) {
@@ -39,7 +43,7 @@ export function folderDisk(folder: string): Disk {
       }
     },
     write(name, bytes) {
-      const fd = openSync(join(folder, name), "w", 0o600);
+      const fd = openSync(join(folder, name), "w", fileMode);
       try {
         for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
         fsyncSync(fd);

@@ -17,6 +17,8 @@ export type LeafType =
   | { readonly kind: "name"; readonly pattern: RegExp; readonly rule: string }
   /** Any printable text; shown as `********`. */
   | { readonly kind: "secret"; readonly longest: number }
+  /** A public key of SSH: its type and its base64. */
+  | { readonly kind: "ssh-key" }
   | { readonly kind: "choice"; readonly words: readonly Word[] }
   | { readonly kind: "choices"; readonly words: readonly Word[] }
   | { readonly kind: "ipv4-list"; readonly most: number }

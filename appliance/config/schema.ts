@@ -6,6 +6,7 @@
 import { type Container, container, leaf, type Word } from "./schema-node.ts";
 import { radius } from "./schema-radius.ts";
 import { dhcpServer, dns, firewall, interfaces, nat, ntp, routes, syslog } from "./schema-router.ts";
+import { ssh } from "./schema-ssh.ts";
 
 // What server and clients have alike.
 
@@ -92,6 +93,7 @@ export const SCHEMA: Container = container("settings", {
       },
       { default: "culvert" },
     ),
+    ssh,
   }),
   interfaces,
   vpn: container("PPTP", {

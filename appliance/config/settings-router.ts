@@ -91,6 +91,7 @@ export interface FirewallSettings {
   readonly mappings: readonly PortMapping[];
   readonly pingFromWan: boolean;
   readonly management: "lan" | "lan-and-tunnels" | "anywhere";
+  readonly sshPort: number;
   readonly routed: boolean;
   readonly services: readonly OpenService[];
   readonly vpnServer: boolean;
@@ -127,7 +128,18 @@ export interface RouterSettings {
 
 /** The branches of the schema that `routerSettings` reads. */
 export const ROUTER_BRANCHES: readonly Path[] = [
-  ...["interfaces", "system name", "dhcp-server", "dns", "nat", "firewall", "routes", "syslog", "ntp"],
+  ...[
+    "interfaces",
+    "system name",
+    "system ssh port",
+    "dhcp-server",
+    "dns",
+    "nat",
+    "firewall",
+    "routes",
+    "syslog",
+    "ntp",
+  ],
   ...["vpn server enabled", "vpn server mtu", "vpn client"],
 ];
 
@@ -201,6 +213,7 @@ function firewallSettings(config: Config): FirewallSettings {
     mappings: flag(config, "nat enabled") ? portMappings(config) : [],
     pingFromWan: flag(config, "firewall ping-from-wan"),
     management: text(config, "firewall management") as FirewallSettings["management"],
+    sshPort: integer(config, "system ssh port") ?? 0,
     routed: flag(config, "firewall routed"),
     services: entriesOf(config, "firewall service").flatMap((name) => {
       const path = `firewall service ${name}`;

@@ -18,10 +18,12 @@ import {
   words,
 } from "./settings.ts";
 import { router } from "./validate-router.ts";
+import { ssh } from "./validate-ssh.ts";
 
 /** All problems, in the order of the schema. A configuration with problems is never stored. */
 export function validate(config: Config): readonly Problem[] {
   return [
+    ...ssh(config),
     ...interfaces(config),
     ...server(config),
     ...accounts(config),

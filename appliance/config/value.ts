@@ -1,6 +1,7 @@
 /** One setting's value: typed words ⇄ value, and the words to offer. */
 import { formatIpv4, Ipv4, parseIpv4 } from "../wire/ipv4.ts";
 import type { Leaf, LeafType, Value, Word } from "./schema-node.ts";
+import { parseSshKey } from "./ssh-key.ts";
 
 export type ParsedValue =
   | { readonly ok: true; readonly value: Value }
@@ -18,6 +19,10 @@ const BOOLEAN_WORDS: readonly Word[] = [
 export function parseValue(leaf: Leaf, words: readonly string[]): ParsedValue {
   const most = mostWords(leaf.type);
   const hint = `expected: ${describeType(leaf)}`;
+  if (leaf.type.kind === "ssh-key" && words.length > 0) {
+    const key = parseSshKey(words);
+    return key.ok ? key : { ...key, hint };
+  }
   if (words.length === 0) return { ok: false, at: 0, problem: "a value is missing", hint };
   if (words.length > most) return { ok: false, at: most, problem: "one word too many", hint };
   const values: string[] = [];
@@ -66,6 +71,8 @@ export function describeType({ type, unit }: Leaf): string {
       return type.rule;
     case "secret":
       return `1 to ${type.longest} characters, in quotes if there are blanks`;
+    case "ssh-key":
+      return `a line such as ssh-ed25519 AAAAC3Nz...: ed25519, ecdsa, or rsa of 2048 to 4096 bits`;
     case "choice":
       return `one of ${words(type.words)}`;
     case "choices":
@@ -87,6 +94,8 @@ export function wordsOf(type: LeafType): readonly Word[] {
 
 export function mostWords(type: LeafType): number {
   if (type.kind === "choices") return type.words.length;
+  // Type, key, and a comment that is not kept.
+  if (type.kind === "ssh-key") return 3;
   return "most" in type ? type.most : 1;
 }
 
@@ -128,6 +137,9 @@ function parseWord(type: LeafType, word: string): string | undefined {
     case "name":
     case "name-list":
       return type.pattern.test(word) ? word : undefined;
+    case "ssh-key":
+      // Its words belong together: parseValue has read them.
+      return undefined;
     case "secret":
       // What `show` prints in its place is no password: it was pasted.
       return word !== HIDDEN && word.length >= 1 && word.length <= type.longest && !/\p{Cc}/u.test(word)

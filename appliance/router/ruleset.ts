@@ -10,8 +10,8 @@ export const TABLE = "culvert";
 /** Interfaces of tunnels: all of them, and those whose client hides the LAN. */
 const TUNNELS = `"pptp*"`;
 const NAT_TUNNELS = `"pptp-nat*"`;
-/** SSH and the web page. */
-const MANAGEMENT_PORTS = "{ 22, 443 }";
+/** Of the web page. */
+const HTTPS = 443;
 /** By number: names of protocols are in a file that the image does not have. */
 const GRE = 47;
 /** IP and TCP header (RFC 879). */
@@ -37,20 +37,19 @@ function helper(): string {
 }
 
 function input(settings: FirewallSettings): string {
-  const { wan, lan, pingFromWan, management, vpnServer, vpnServers, services } = settings;
+  const { wan, lan, pingFromWan, management, sshPort, vpnServer, vpnServers, services } = settings;
   const fromWan = `iifname ${quoted(wan)}`;
+  const managing = `tcp dport ${set([...new Set([String(sshPort), String(HTTPS)])])}`;
   const rules = [
     accept("", "ct state established,related", "answers to what we asked"),
     accept("", `iifname "lo"`, "ourselves"),
     drop("ct state invalid", "belongs to no connection"),
     ...spoofed(settings),
     accept("", `iifname ${quoted(lan)}`, "the LAN"),
-    ...(management === "lan"
-      ? [drop(`iifname ${TUNNELS} tcp dport ${MANAGEMENT_PORTS}`, "management from tunnels")]
-      : []),
+    ...(management === "lan" ? [drop(`iifname ${TUNNELS} ${managing}`, "management from tunnels")] : []),
     accept("", `iifname ${TUNNELS}`, "tunnels"),
     ...(pingFromWan ? [accept(fromWan, "icmp type echo-request", "ping from the WAN")] : []),
-    ...(management === "anywhere" ? [accept(fromWan, `tcp dport ${MANAGEMENT_PORTS}`, "management from the WAN")] : []),
+    ...(management === "anywhere" ? [accept(fromWan, managing, "management from the WAN")] : []),
     ...(vpnServer
       ? [accept(fromWan, "tcp dport 1723", "PPTP calls"), accept(fromWan, `meta l4proto ${GRE}`, "PPTP packets")]
       : []),

@@ -15,6 +15,9 @@ const FREE_ATTEMPTS = 3;
 const FIRST_WAIT_MS = 5_000;
 const LONGEST_WAIT_MS = 300_000;
 
+/** Where a password comes from. Each has its own count: who guesses over the network locks nobody out of the serial console. */
+export type AttemptLine = "console" | "ssh";
+
 export type Attempt =
   | { readonly result: "right" }
   | { readonly result: "wrong" }
@@ -31,8 +34,7 @@ export class Administrator {
   readonly #clock: Clock;
   readonly #random: Random;
   #secret: Secret | undefined;
-  #wrong = 0;
-  #notBefore: Millis | undefined;
+  readonly #limits: Readonly<Record<AttemptLine, Limit>> = { console: new Limit(), ssh: new Limit() };
 
   constructor(disk: Disk, clock: Clock, random: Random) {
     this.#disk = disk;
@@ -70,25 +72,39 @@ export class Administrator {
     this.#secret = secret;
   }
 
-  async tryPassword(password: string): Promise<Attempt> {
-    const now = this.#clock.now();
-    if (this.#notBefore !== undefined && now < this.#notBefore)
-      return { result: "wait", waitMs: this.#notBefore - now };
-    // Counted before the answer is known: attempts side by side must not be free.
-    this.#wrong++;
-    if (this.#wrong >= FREE_ATTEMPTS) {
-      const waitMs = Math.min(FIRST_WAIT_MS * 2 ** (this.#wrong - FREE_ATTEMPTS), LONGEST_WAIT_MS);
-      this.#notBefore = (now + waitMs) as Millis;
-    }
+  async tryPassword(password: string, line: AttemptLine): Promise<Attempt> {
+    const limit = this.#limits[line];
+    const waitMs = limit.begin(this.#clock.now());
+    if (waitMs !== undefined) return { result: "wait", waitMs };
     const secret = this.#secret;
     const right =
       secret !== undefined &&
       password.length <= LONGEST &&
       timingSafeEqual(await derive(password, secret.salt), secret.hash);
     if (!right) return { result: "wrong" };
+    limit.clear();
+    return { result: "right" };
+  }
+}
+
+class Limit {
+  #wrong = 0;
+  #notBefore: Millis | undefined;
+
+  /** How long nothing is looked at any more; undefined: an attempt is counted as a wrong one, until `clear`. */
+  begin(now: Millis): number | undefined {
+    if (this.#notBefore !== undefined && now < this.#notBefore) return this.#notBefore - now;
+    // Counted before the answer is known: attempts side by side must not be free.
+    this.#wrong++;
+    if (this.#wrong >= FREE_ATTEMPTS) {
+      const waitMs = Math.min(FIRST_WAIT_MS * 2 ** (this.#wrong - FREE_ATTEMPTS), LONGEST_WAIT_MS);
+      this.#notBefore = (now + waitMs) as Millis;
+    }
+    return undefined;
+  }
+  clear(): void {
     this.#wrong = 0;
     this.#notBefore = undefined;
-    return { result: "right" };
   }
 }
 

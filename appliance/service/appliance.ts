@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import { changedWithin } from "../config/diff.ts";
 import { radiusServers, systemName, text, type VpnSettings, vpnSettings } from "../config/settings.ts";
 import { ROUTER_BRANCHES, routerSettings } from "../config/settings-router.ts";
+import { SSH_BRANCHES, sshSettings } from "../config/settings-ssh.ts";
 import type { ConfigStore } from "../config/store.ts";
 import { validate } from "../config/validate.ts";
 import { type Clock, type LogLevel, type Millis, type Net, type Power, SystemError, type Timers } from "../ports.ts";
@@ -15,8 +16,10 @@ import { Configuration, type HistoryEntry } from "./configuration.ts";
 import { Edit } from "./edit.ts";
 import type { Firmware } from "./firmware.ts";
 import type { Journal, JournalLine } from "./journal.ts";
+import { Logins } from "./logins.ts";
 import type { Router } from "./router.ts";
 import { RouterViews } from "./router-views.ts";
+import type { SshService } from "./ssh.ts";
 import type { Tracer } from "./trace.ts";
 import type { ClientStatus } from "./vpn.ts";
 
@@ -75,6 +78,7 @@ export interface ApplianceParts {
   readonly store: ConfigStore;
   readonly administrator: Administrator;
   readonly router: Router;
+  readonly ssh: SshService;
   readonly vpn: Vpn;
   readonly net: Net;
   readonly tracer: Tracer;
@@ -94,11 +98,14 @@ export class Appliance {
   readonly #parts: ApplianceParts;
   readonly #configuration: Configuration;
   readonly #views: RouterViews;
+  /** Front ends enter theirs. */
+  readonly logins: Logins;
 
   constructor(parts: ApplianceParts) {
     this.#parts = parts;
     this.#views = new RouterViews(parts.router);
-    const { store, timers, journal, wallClock } = parts;
+    const { store, clock, timers, journal, wallClock } = parts;
+    this.logins = new Logins(clock, wallClock);
     const apply = (before: Config, after: Config) => this.#apply(before, after);
     this.#configuration = new Configuration({ store, timers, wallClock, apply, log: journal });
   }
@@ -112,6 +119,7 @@ export class Appliance {
     for (const { path, problem } of problems) journal.write("error", "config", `${path}: ${problem}`);
     journal.write("info", "system", `Culvert ${firmware.version} started`);
     this.#applyRouter(config);
+    this.#applySsh(config);
     if (problems.length === 0) this.#applyVpn(config);
     else journal.write("error", "vpn", "the VPN stays off: the configuration has problems");
   }
@@ -125,6 +133,9 @@ export class Appliance {
   get administrator(): Administrator {
     return this.#parts.administrator;
   }
+  get ssh(): SshService {
+    return this.#parts.ssh;
+  }
   get running(): Config {
     return this.#configuration.running;
   }
@@ -137,8 +148,9 @@ export class Appliance {
     return this.#configuration.trialMinutes;
   }
 
-  beginEdit(): Edit {
-    return new Edit(this.#configuration);
+  /** `who` changes something, in the words of the log: `SSH from 192.168.1.10`. */
+  beginEdit(who: string): Edit {
+    return new Edit(this.#configuration, who);
   }
 
   sessions(): readonly SessionView[] {
@@ -202,6 +214,7 @@ export class Appliance {
   factoryReset(): void {
     this.log("warning", "system", "factory reset");
     this.#configuration.reset();
+    this.#parts.ssh.reset();
     this.#parts.administrator.reset();
     this.#parts.power.reboot();
   }
@@ -216,6 +229,7 @@ export class Appliance {
 
   /** Ends all sessions in order, and what the router has running. Addresses and rules that were set here stay. */
   async close(): Promise<void> {
+    this.#parts.ssh.close();
     await this.#parts.vpn.close();
     this.#parts.router.close();
   }
@@ -248,7 +262,13 @@ export class Appliance {
     // RADIUS servers know us by the host name, as long as nothing else is set.
     const renamed = radiusServers(after).length > 0 && changedWithin(before, after, ["system name"]);
     const vpn = renamed || changedWithin(before, after, VPN_BRANCHES) ? this.#applyVpn(after) : [];
-    return [...router, ...vpn];
+    // After the router: the LAN has its address by then.
+    const ssh = changedWithin(before, after, SSH_BRANCHES) ? this.#applySsh(after) : [];
+    return [...router, ...vpn, ...ssh];
+  }
+
+  #applySsh(config: Config): readonly string[] {
+    return this.#parts.ssh.apply(sshSettings(config));
   }
 
   #applyRouter(config: Config): readonly string[] {

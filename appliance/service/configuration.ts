@@ -42,6 +42,7 @@ const MINUTE_MS = 60_000;
 export class Configuration {
   readonly #parts: ConfigurationParts;
   #running: Config = new Map();
+  #changedBy: string | undefined;
   #trial: Trial | undefined;
 
   constructor(parts: ConfigurationParts) {
@@ -59,6 +60,10 @@ export class Configuration {
 
   get running(): Config {
     return this.#running;
+  }
+  /** Who put in force what is running, `SSH from 192.168.1.10`; undefined after a start, and when a trial ended by itself. */
+  get changedBy(): string | undefined {
+    return this.#changedBy;
   }
   /** Newest commit first. What is on trial is not among them. */
   get generations(): readonly Generation[] {
@@ -80,23 +85,23 @@ export class Configuration {
   }
 
   /** Stores and applies. It ends a trial: what was on it is part of `config` or given up in it. */
-  commit(config: Config): Stored {
+  commit(config: Config, who: string): Stored {
     const number = this.#store(config);
     if (typeof number === "string") return { notStored: number };
     this.#trial?.timer.cancel();
     this.#trial = undefined;
-    this.#parts.log.write("info", "config", `configuration ${number} committed`);
-    return { failures: this.#change(config) };
+    this.#parts.log.write("info", "config", `configuration ${number} committed by ${who}`);
+    return { failures: this.#change(config, who) };
   }
 
   /** Applies, and takes it back after so many minutes unless `commit` comes before. A second trial goes back as far as the first. */
-  try(config: Config, minutes: number): readonly string[] {
+  try(config: Config, minutes: number, who: string): readonly string[] {
     const before = this.#trial?.before ?? this.#running;
     this.#trial?.timer.cancel();
     const timer = this.#parts.timers.after(minutes * MINUTE_MS, () => this.#takeBack());
     this.#trial = { before, minutes, timer };
-    this.#parts.log.write("info", "config", `a configuration is on trial for ${minutesText(minutes)}`);
-    return this.#change(config);
+    this.#parts.log.write("info", "config", `a configuration of ${who} is on trial for ${minutesText(minutes)}`);
+    return this.#change(config, who);
   }
 
   /** Forgets everything that is stored, on the disk too. What runs is not touched: the device restarts next. */
@@ -115,9 +120,10 @@ export class Configuration {
     for (const failure of this.#change(trial.before)) this.#parts.log.write("error", "config", failure);
   }
 
-  #change(config: Config): readonly string[] {
+  #change(config: Config, who?: string): readonly string[] {
     const before = this.#running;
     this.#running = config;
+    this.#changedBy = who;
     return this.#parts.apply(before, config);
   }
 

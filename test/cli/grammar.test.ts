@@ -90,7 +90,11 @@ for (const [mode, line, column, problem, hint] of BAD) {
 const OFFERS: readonly (readonly [Mode, string, string])[] = [
   ["operational", "", "configure show vpn trace ping traceroute terminal reboot poweroff factory-reset exit"],
   ["operational", "sh", "show"],
-  ["operational", "show ", "vpn log configuration history interfaces routes dhcp nat firewall ntp version trace"],
+  [
+    "operational",
+    "show ",
+    "vpn log configuration history interfaces routes dhcp nat firewall ntp ssh users version trace",
+  ],
   ["operational", "show v", "vpn version"],
   ["operational", "show vpn ", "radius windows <<enter>>"],
   ["operational", "show vpn windows ", "DOMAIN\\bob alice <USER>"],

@@ -70,7 +70,7 @@ test("show dhcp leases and show routes fit the screen", async () => {
 test("show interfaces says how the WAN stands, and show ntp what the time is", async () => {
   const desk = await loggedIn();
   const { device } = desk;
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   edit.set(["interfaces", "wan", "mode", "dhcp"]);
   edit.set(["ntp", "servers", "0.a-long-name-of-a-time-server.example"]);
   assert.equal(edit.commit().result, "committed");

@@ -22,7 +22,7 @@ async function withPassword(): Promise<{ disk: FakeDisk; clock: ManualClock; adm
 test("a new device has no password, accepts none, and takes one that is long enough", async () => {
   const administrator = new Administrator(new FakeDisk(), new ManualClock(), counting());
   assert.equal(administrator.hasPassword, false);
-  assert.deepEqual(await administrator.tryPassword(""), { result: "wrong" });
+  assert.deepEqual(await administrator.tryPassword("", "console"), { result: "wrong" });
   await assert.rejects(administrator.setPassword("seven77"), /at least 8 characters/);
   await assert.rejects(administrator.setPassword("x".repeat(129)), /at most 128 characters/);
   assert.equal(administrator.hasPassword, false);
@@ -32,8 +32,8 @@ test("the password works after a restart, and neither it nor anything alike is o
   const { disk, clock } = await withPassword();
   const again = new Administrator(disk, clock, counting());
   assert.equal(again.hasPassword, true);
-  assert.deepEqual(await again.tryPassword(`${PASSWORD} `), { result: "wrong" });
-  assert.deepEqual(await again.tryPassword(PASSWORD), { result: "right" });
+  assert.deepEqual(await again.tryPassword(`${PASSWORD} `, "console"), { result: "wrong" });
+  assert.deepEqual(await again.tryPassword(PASSWORD, "console"), { result: "right" });
   for (const name of disk.list()) assert.ok(!disk.read(name)?.includes("horse"));
 });
 
@@ -52,28 +52,28 @@ test("a damaged file is no password", async () => {
 
 test("three wrong passwords make the next one wait, longer each time, right or wrong", async () => {
   const { clock, administrator } = await withPassword();
-  for (let i = 0; i < 3; i++) assert.equal((await administrator.tryPassword("wrong")).result, "wrong");
-  assert.deepEqual(await administrator.tryPassword(PASSWORD), { result: "wait", waitMs: 5000 });
+  for (let i = 0; i < 3; i++) assert.equal((await administrator.tryPassword("wrong", "console")).result, "wrong");
+  assert.deepEqual(await administrator.tryPassword(PASSWORD, "console"), { result: "wait", waitMs: 5000 });
   clock.advance(4999);
-  assert.deepEqual(await administrator.tryPassword(PASSWORD), { result: "wait", waitMs: 1 });
+  assert.deepEqual(await administrator.tryPassword(PASSWORD, "console"), { result: "wait", waitMs: 1 });
   clock.advance(1);
-  assert.equal((await administrator.tryPassword("wrong")).result, "wrong");
-  assert.deepEqual(await administrator.tryPassword(PASSWORD), { result: "wait", waitMs: 10_000 });
+  assert.equal((await administrator.tryPassword("wrong", "console")).result, "wrong");
+  assert.deepEqual(await administrator.tryPassword(PASSWORD, "console"), { result: "wait", waitMs: 10_000 });
   clock.advance(10_000);
-  assert.deepEqual(await administrator.tryPassword(PASSWORD), { result: "right" });
-  assert.equal((await administrator.tryPassword("wrong")).result, "wrong");
-  assert.deepEqual(await administrator.tryPassword(PASSWORD), { result: "right" });
+  assert.deepEqual(await administrator.tryPassword(PASSWORD, "console"), { result: "right" });
+  assert.equal((await administrator.tryPassword("wrong", "console")).result, "wrong");
+  assert.deepEqual(await administrator.tryPassword(PASSWORD, "console"), { result: "right" });
 });
 
 test("the wait ends at five minutes, and attempts side by side are not free", async () => {
   const { clock, administrator } = await withPassword();
   for (let i = 0; i < 12; i++) {
     clock.advance(300_000);
-    await administrator.tryPassword("wrong");
+    await administrator.tryPassword("wrong", "console");
   }
-  assert.deepEqual(await administrator.tryPassword(PASSWORD), { result: "wait", waitMs: 300_000 });
+  assert.deepEqual(await administrator.tryPassword(PASSWORD, "console"), { result: "wait", waitMs: 300_000 });
   clock.advance(300_000);
-  const results = await Promise.all(["a", "b", "c"].map((word) => administrator.tryPassword(word)));
+  const results = await Promise.all(["a", "b", "c"].map((word) => administrator.tryPassword(word, "console")));
   assert.deepEqual(
     results.map(({ result }) => result),
     ["wrong", "wait", "wait"],

@@ -17,7 +17,7 @@ function setAll(edit: Edit, ...lines: readonly string[]): void {
 /** Commits these lines on top of what runs; returns what the kernel was asked to do meanwhile. */
 function commit(device: BenchDevice, ...lines: readonly string[]): readonly string[] {
   const before = device.net.changes.length;
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   setAll(edit, ...lines);
   assert.equal(edit.commit().result, "committed");
   return device.net.changes.slice(before);
@@ -31,7 +31,7 @@ test("the version is that of package.json", () => {
 test("a candidate changes nothing until it is committed, and then all of it, for good", () => {
   const device = new BenchDevice();
   const changes = device.net.changes.length;
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   setAll(edit, ...OFFICE);
   assert.equal(device.net.changes.length, changes);
   assert.equal(device.vpn.applied.length, 1);
@@ -91,7 +91,7 @@ test("an address that is not wanted any more goes, and one that nobody set stays
   const device = new BenchDevice();
   device.net.addAddress("eth1", { address: Ipv4(0x0a000001), length: 8 });
   commit(device, "interfaces wan address 203.0.113.1/24", "interfaces wan gateway 203.0.113.254");
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   assert.equal(edit.delete(["interfaces", "wan"]), undefined);
   assert.equal(edit.commit().result, "committed");
   const addresses = device.net.interfaces().map((each) => each.addresses.length);
@@ -101,7 +101,7 @@ test("an address that is not wanted any more goes, and one that nobody set stays
 
 test("what the kernel refuses is said, and the rest is in force and stored", () => {
   const device = new BenchDevice();
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   setAll(edit, ...OFFICE, "interfaces wan device wan7");
   const committed = edit.commit();
   assert.ok(committed.result === "committed");
@@ -116,7 +116,7 @@ test("what the kernel refuses is said, and the rest is in force and stored", () 
 test("a VPN that the kernel refuses is said too, and the device goes on", () => {
   const device = new BenchDevice();
   device.vpn.refusal = new SystemError("open raw GRE socket", "EPERM");
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   setAll(edit, ...OFFICE);
   const committed = edit.commit();
   assert.ok(committed.result === "committed");
@@ -126,7 +126,7 @@ test("a VPN that the kernel refuses is said too, and the device goes on", () => 
 
 test("a configuration with problems is refused whole, and no file is written", () => {
   const device = new BenchDevice();
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   setAll(edit, "vpn server enabled true", "system name office");
   const committed = edit.commit();
   assert.ok(committed.result === "refused");
@@ -141,7 +141,7 @@ test("when the disk fails the old configuration holds and the reason is said", (
   device.disk.write = () => {
     throw full;
   };
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   setAll(edit, "system name office");
   assert.deepEqual(edit.commit(), { result: "not-stored", reason: full.message });
   assert.equal(device.appliance.name, "culvert");
@@ -151,7 +151,7 @@ test("when the disk fails the old configuration holds and the reason is said", (
 test("rollback brings back earlier commits as a candidate; discard forgets it", () => {
   const device = new BenchDevice();
   for (const mtu of [1301, 1302, 1303]) commit(device, `vpn server mtu ${mtu}`);
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   assert.ok(edit.rollback(2));
   assert.deepEqual(edit.compare(), ["set vpn server mtu 1301"]);
   assert.equal(device.appliance.running.get("vpn server mtu"), 1303);
@@ -169,11 +169,11 @@ test("rollback brings back earlier commits as a candidate; discard forgets it", 
 
 test("of two people only one commits; the other hears of it", () => {
   const device = new BenchDevice();
-  const [one, two] = [device.appliance.beginEdit(), device.appliance.beginEdit()];
+  const [one, two] = [device.appliance.beginEdit("a test"), device.appliance.beginEdit("a test")];
   setAll(one, "system name one");
   setAll(two, "system name two");
   assert.equal(one.commit().result, "committed");
-  assert.deepEqual(two.commit(), { result: "overtaken" });
+  assert.deepEqual(two.commit(), { result: "overtaken", by: "a test" });
   assert.equal(device.appliance.name, "one");
   two.discard();
   setAll(two, "system name two");

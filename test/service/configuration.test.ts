@@ -9,7 +9,7 @@ import { BRANCH, OFFICE } from "../support/config-text.ts";
 const MINUTE_MS = 60_000;
 
 function edited(device: BenchDevice, ...lines: readonly string[]): Edit {
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   for (const line of lines) assert.equal(edit.set(line.split(" ")), undefined, line);
   return edit;
 }
@@ -70,7 +70,7 @@ test("a second trial begins its time anew, and goes back as far as the first", (
 
 test("an edit that began before a trial does not confirm it, and does not undo it unseen", () => {
   const device = office();
-  const other = device.appliance.beginEdit();
+  const other = device.appliance.beginEdit("a test");
   edited(device, "vpn server mtu 1300").commit(5);
   assert.equal(other.commit().result, "unchanged");
   other.set(["system", "name", "x"]);
@@ -93,7 +93,7 @@ test("the history tells each commit and what it changed", () => {
   assert.deepEqual(newest?.changes, ["set vpn server mtu 1300", "set vpn account alice password ********"]);
   assert.deepEqual([newest?.back, newest?.number, oldest?.back, more], [0, 2, 1, []]);
   assert.equal(oldest?.changes.length, OFFICE.length);
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   assert.deepEqual(edit.compareWith(1), newest?.changes);
   assert.equal(edit.compareWith(2), undefined);
 });
@@ -116,14 +116,14 @@ test("what one device exports, another imports: with its secrets, or keeping its
   assert.equal(edit.commit().result, "committed");
 
   const hidden = toLines(source.appliance.running, "hide");
-  const again = target.appliance.beginEdit();
+  const again = target.appliance.beginEdit("a test");
   assert.deepEqual(load(again, "replace", hidden), []);
   assert.equal(again.changed, false, "hidden secrets are those that the device knows");
 });
 
 test("one wrong line, and nothing is taken", () => {
   const device = office();
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   const before = edit.candidate;
   const lines = ["set system name b", "set vpn server mtu 9", "show vpn", "set vpn account bob password ********"];
   assert.deepEqual(load(edit, "merge", lines), [
@@ -136,7 +136,7 @@ test("one wrong line, and nothing is taken", () => {
 
 test("merge adds to what is set, and may delete", () => {
   const device = office();
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   assert.deepEqual(load(edit, "merge", ["set system name b", "delete vpn account alice"]), []);
   assert.deepEqual(edit.compare(), ["set system name b", "delete vpn account alice password"]);
 });

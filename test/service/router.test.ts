@@ -10,7 +10,7 @@ const BOUND = "event=bound ip=198.51.100.7 mask=24 router=198.51.100.1 dns=192.0
 
 /** Commits; returns what could not be put in force. */
 function commit(device: BenchDevice, ...lines: readonly string[]): readonly string[] {
-  const edit = device.appliance.beginEdit();
+  const edit = device.appliance.beginEdit("a test");
   for (const line of lines) {
     const words = line.split(" ");
     assert.equal(words[0] === "delete" ? edit.delete(words.slice(1)) : edit.set(words), undefined, line);

@@ -12,6 +12,7 @@ import { Host, World } from "../netsim/world.ts";
 import { FakeDisk } from "../support/fake-disk.ts";
 import { FakeNet } from "../support/fake-net.ts";
 import { RouterBench } from "../support/router-bench.ts";
+import { SshBench } from "../support/ssh-bench.ts";
 
 /** A device with this WAN address on the network of `world`. */
 class Device {
@@ -27,10 +28,13 @@ class Device {
     const net = new FakeNet("eth0", "eth1");
     const timers = { after: () => assert.fail("nothing here is on trial") };
     const wall = { nowMs: () => world.now, setMs: () => assert.fail("nobody asked for the time") };
+    const administrator = new Administrator(disk, clock, world.random);
+    const { router, programs } = new RouterBench({ net, clock, timers, wallClock: wall, journal });
     this.appliance = new Appliance({
       store: new ConfigStore(disk),
-      administrator: new Administrator(disk, clock, world.random),
-      router: new RouterBench({ net, clock, timers, wallClock: wall, journal }).router,
+      administrator,
+      router,
+      ssh: new SshBench({ administrator, programs, clock, timers, journal }).service,
       vpn: this.host.vpn,
       net,
       tracer: this.host.tracer,
@@ -47,7 +51,7 @@ class Device {
 
   /** Lines as typed behind `set`, or whole with `delete`. */
   commit(...lines: readonly string[]): void {
-    const edit = this.appliance.beginEdit();
+    const edit = this.appliance.beginEdit("a test");
     for (const line of lines) {
       const words = line.split(" ");
       const refusal = words[0] === "delete" ? edit.delete(words.slice(1)) : edit.set(words);

@@ -1,5 +1,6 @@
 /** A whole appliance over fakes: disk, kernel and clock in memory, tunnels that only remember what they were told. */
 
+import { startRemote } from "../../appliance/cli/remote.ts";
 import type { VpnSettings } from "../../appliance/config/settings.ts";
 import { ConfigStore } from "../../appliance/config/store.ts";
 import type { Power, SystemError } from "../../appliance/ports.ts";
@@ -15,6 +16,7 @@ import { FakeDisk } from "./fake-disk.ts";
 import { FakeNet } from "./fake-net.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { RouterBench } from "./router-bench.ts";
+import { SshBench } from "./ssh-bench.ts";
 
 export class RecordingVpn implements Vpn {
   readonly applied: VpnSettings[] = [];
@@ -60,6 +62,7 @@ export class BenchDevice {
   readonly clock = new ManualClock();
   readonly vpn = new RecordingVpn();
   readonly bench: RouterBench;
+  readonly ssh: SshBench;
   /** How far the time of day is ahead of the clock that tests move. */
   timeOfDayMs = Date.UTC(2026, 10, 22, 10);
   readonly powered: string[] = [];
@@ -84,9 +87,13 @@ export class BenchDevice {
       reboot: () => this.powered.push("reboot"),
       powerOff: () => this.powered.push("off"),
     };
+    const administrator = new Administrator(disk, this.clock, { bytes: (length) => Buffer.alloc(length, 7) });
+    const { programs } = this.bench;
+    this.ssh = new SshBench({ administrator, programs, clock: this.clock, timers: this.clock, journal });
     this.appliance = new Appliance({
       store: new ConfigStore(disk),
-      administrator: new Administrator(disk, this.clock, { bytes: (length) => Buffer.alloc(length, 7) }),
+      administrator,
+      ssh: this.ssh.service,
       router: this.bench.router,
       vpn: this.vpn,
       net: this.net,
@@ -98,6 +105,7 @@ export class BenchDevice {
       wallClock,
       firmware: describeFirmware({ kernel: "6.1.0-56-amd64", node: "v18.20.4", record: undefined }),
     });
+    startRemote(this.appliance, this.clock);
     this.appliance.start();
   }
 

@@ -1,0 +1,44 @@
+/** The remote login over fakes: programs, sockets and files are in memory. */
+import type { Clock, Timers } from "../../appliance/ports.ts";
+import type { Administrator } from "../../appliance/service/administrator.ts";
+import type { Journal } from "../../appliance/service/journal.ts";
+import { SshService } from "../../appliance/service/ssh.ts";
+import { FakeDisk } from "./fake-disk.ts";
+import { FakeLocal } from "./fake-local.ts";
+import type { FakePrograms } from "./fake-programs.ts";
+
+/** Of nobody: 32 bytes of 7. */
+export const HOST_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
+
+export interface SshBenchParts {
+  readonly administrator: Administrator;
+  readonly programs: FakePrograms;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly journal: Journal;
+}
+
+export class SshBench {
+  readonly local = new FakeLocal();
+  readonly authorizedKeys = new FakeDisk();
+  readonly hostKeys = new FakeDisk();
+  readonly service: SshService;
+
+  constructor({ administrator, programs, clock, timers, journal }: SshBenchParts) {
+    programs.behaviours.set("dropbearkey", { lines: [`ssh-ed25519 ${HOST_KEY} root@culvert`], ends: "well" });
+    this.service = new SshService({
+      administrator,
+      programs,
+      local: this.local,
+      timers,
+      clock,
+      log: journal,
+      disk: new FakeDisk(),
+      folder: "/run/culvert",
+      home: "/run/admin",
+      keys: this.authorizedKeys,
+      hostKey: { disk: this.hostKeys, folder: "/data/ssh" },
+      passwordChecker: "/check-password.so",
+    });
+  }
+}
