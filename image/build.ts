@@ -13,15 +13,19 @@ import type { Board } from "./boards/board.ts";
 import { boardNamed } from "./boards/boards.ts";
 import { APPLIANCE, type AppSources, type CompiledApp, compile } from "./compile.ts";
 import { contentKey } from "./content-key.ts";
+import { DebCache } from "./deb-cache.ts";
 import { toolVersion } from "./host-tool.ts";
 import { inTurn } from "./in-turn.ts";
 import { Kernel } from "./kernel.ts";
 import { describeBytes, MANIFEST_NAME, type Manifest, readCommit, readManifest } from "./manifest.ts";
 import { fillFolder } from "./output-folder.ts";
 import { packInitramfs, packSquashfs } from "./pack.ts";
+import { type Bill, makeBill, PAPER_PACKAGES } from "./paper/bill.ts";
+import { emitLicences, LICENCES_PATH } from "./paper/notices.ts";
+import { emitPapers } from "./paper/papers.ts";
 import { type Prepared, type PreparedPackage, prepare } from "./prepare.ts";
 import { formatSize, inStep, type Progress } from "./progress.ts";
-import { imageFolder, projectRoot } from "./project.ts";
+import { cacheFolder, imageFolder, projectRoot } from "./project.ts";
 import { HEADER_PACKAGES, imageCompiler } from "./toolchain.ts";
 import type { Tree } from "./tree.ts";
 
@@ -56,12 +60,14 @@ const INITRD_NAME = "initrd.gz";
 const ROOT_NAME = "root.sqfs";
 
 /** Raise it when the builder makes something else of the same inputs. */
-const FORMAT = "image-3";
+const FORMAT = "image-5";
 
 /** Everything an image is made of, read and hashed before the first byte of it is made. */
 interface Inputs {
   readonly board: Board;
   readonly prepared: Prepared;
+  /** Packages of which only texts are wanted. */
+  readonly paperPackages: readonly PreparedPackage[];
   readonly app: CompiledApp;
   readonly own: ImageFiles;
   readonly tools: Readonly<Record<string, string>>;
@@ -111,11 +117,14 @@ async function gather({ board: name, locked, onProgress, app: sources = APPLIANC
     const text = `Debian makes no security updates for ${architecture}: what is known to be vulnerable stays so`;
     onProgress({ kind: "note", text });
   }
-  const names = [kernelPackage, ...board.packages, ...HEADER_PACKAGES];
+  const names = [kernelPackage, ...board.packages, ...HEADER_PACKAGES, ...PAPER_PACKAGES];
   const all = await prepare({ architecture, names, locked }, onProgress);
   const compiler = await imageCompiler(board.machine, all.packages);
-  const isInImage = ({ name }: PreparedPackage): boolean => !HEADER_PACKAGES.some((each) => each === name);
+  const isPaper = ({ name }: PreparedPackage): boolean => PAPER_PACKAGES.includes(name);
+  const isInImage = (each: PreparedPackage): boolean =>
+    !isPaper(each) && !HEADER_PACKAGES.some((name) => name === each.name);
   const prepared = { ...all, packages: all.packages.filter(isInImage) };
+  const paperPackages = all.packages.filter(isPaper);
   const app = await inStep(
     onProgress,
     "compile",
@@ -130,11 +139,11 @@ async function gather({ board: name, locked, onProgress, app: sources = APPLIANC
   };
   const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));
   const commit = await readCommit(projectRoot);
-  return { board, prepared, app, own: readImageFiles(), tools, version, commit };
+  return { board, prepared, paperPackages, app, own: readImageFiles(), tools, version, commit };
 }
 
-function keyOf({ board, prepared, app, own, tools, version, commit }: Inputs): string {
-  const packages = prepared.packages.map((each) => [each.name, each.sha256]);
+function keyOf({ board, prepared, paperPackages, app, own, tools, version, commit }: Inputs): string {
+  const packages = [...prepared.packages, ...paperPackages].map((each) => [each.name, each.sha256]);
   return contentKey([
     FORMAT,
     JSON.stringify([board, packages, prepared.epoch, tools, version, commit]),
@@ -149,18 +158,25 @@ function keyOf({ board, prepared, app, own, tools, version, commit }: Inputs): s
 interface Trees {
   readonly root: Tree;
   readonly initramfs: Tree;
+  readonly bill: Bill;
 }
 
 async function assemble(inputs: Inputs, key: string, kernel: Kernel, progress: Progress): Promise<Trees> {
-  const { board, prepared, app, own, version } = inputs;
+  const { board, prepared, paperPackages, app, own, version, commit } = inputs;
+  const { epoch, packages } = prepared;
   const record = buildRecord(inputs, key, kernel.index.release);
   return await inStep(
     progress,
     "assemble",
-    () => ({
-      root: assembleRoot({ board, prepared, kernel, app, own, release: releaseText(version, key), record }),
-      initramfs: assembleInitramfs(board, prepared, kernel, own),
-    }),
+    async () => {
+      const root = assembleRoot({ board, prepared, kernel, app, own, release: releaseText(version, key), record });
+      const initramfs = assembleInitramfs(board, prepared, kernel, own);
+      const trees = { root, initramfs };
+      const parts = { packages, paperPackages, cache: new DebCache(cacheFolder), trees, modules: app.modules };
+      const bill = await makeBill({ board: board.name, version, commit, key, epoch, ...parts });
+      root.file(LICENCES_PATH, emitLicences(bill));
+      return { ...trees, bill };
+    },
     ({ root }) => `${root.entries().length} entries, ${formatSize(root.size())}`,
   );
 }
@@ -170,7 +186,9 @@ async function pack(inputs: Inputs, key: string, trees: Trees, folder: string): 
   const { board, prepared, app, tools, version, commit } = inputs;
   await writeFile(join(folder, INITRD_NAME), packInitramfs(trees.initramfs, prepared.epoch));
   await packSquashfs(trees.root, prepared.epoch, board.compression, join(folder, ROOT_NAME));
-  const names = [INITRD_NAME, ROOT_NAME];
+  const papers = Object.entries(emitPapers(trees.bill));
+  for (const [name, text] of papers) await writeFile(join(folder, name), text);
+  const names = [INITRD_NAME, ROOT_NAME, ...papers.map(([name]) => name)];
   const files = await Promise.all(names.map(async (name) => [name, describeBytes(await readFile(join(folder, name)))]));
   const manifest: Manifest = {
     format: 1,

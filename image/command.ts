@@ -8,6 +8,7 @@ import { buildImage } from "./build.ts";
 import { ImageError } from "./failure.ts";
 import { MACHINES, type Machine } from "./machines.ts";
 import { readManifest } from "./manifest.ts";
+import { PAPER_PACKAGES } from "./paper/bill.ts";
 import { refreshLock } from "./prepare.ts";
 import { formatSize } from "./progress.ts";
 import { imageFolder } from "./project.ts";
@@ -76,7 +77,12 @@ async function lock(boards: readonly Board[], machine: Machine, extra: readonly 
   const want = (architecture: string, names: readonly string[]): void =>
     void wanted.set(architecture, [...(wanted.get(architecture) ?? []), ...names]);
   for (const board of boards)
-    want(board.machine.architecture, [board.machine.kernelPackage, ...board.packages, ...HEADER_PACKAGES]);
+    want(board.machine.architecture, [
+      board.machine.kernelPackage,
+      ...board.packages,
+      ...HEADER_PACKAGES,
+      ...PAPER_PACKAGES,
+    ]);
   for (const word of extra) {
     const [name = "", architecture = machine.architecture] = word.split(":");
     want(architecture, [name]);

@@ -35,6 +35,8 @@ export const APPLIANCE: AppSources = {
 export interface CompiledApp {
   /** culvert.cjs */
   readonly bundle: Buffer;
+  /** Folders of the npm packages that are in the bundle, absolute and sorted. */
+  readonly modules: readonly string[];
   /** culvert.node */
   readonly addon: Buffer | undefined;
   /** Programs in C, sorted by name. */
@@ -47,12 +49,12 @@ const ADDON_FLAGS = ["-shared", "-fPIC"] as const;
 
 /** `compiler` says for which machine the C parts are. */
 export async function compile({ entry, native }: AppSources, compiler: Compiler): Promise<CompiledApp> {
-  const bundle = await bundleApp(entry);
-  if (native === undefined) return { bundle, addon: undefined, programs: [] };
+  const bundled = await bundleApp(entry);
+  if (native === undefined) return { ...bundled, addon: undefined, programs: [] };
   const addon = await readFile(await compileAddon(native, compiler));
   const programs = cFiles(join(native, "programs")).filter((name) => name.endsWith(".c"));
   return {
-    bundle,
+    ...bundled,
     addon,
     programs: await Promise.all(
       programs.map(async (source) => {
@@ -64,9 +66,9 @@ export async function compile({ entry, native }: AppSources, compiler: Compiler)
 }
 
 /** Names are kept and nothing is minified: a stack trace from a device must be readable. */
-async function bundleApp(entry: string): Promise<Buffer> {
+async function bundleApp(entry: string): Promise<Pick<CompiledApp, "bundle" | "modules">> {
   if (!existsSync(entry)) throw new ImageError(`${entry} is missing: it is the start of the app`);
-  const { outputFiles, errors } = await build({
+  const { outputFiles, errors, metafile } = await build({
     entryPoints: [entry],
     absWorkingDir: projectRoot,
     bundle: true,
@@ -77,13 +79,20 @@ async function bundleApp(entry: string): Promise<Buffer> {
     legalComments: "none",
     external: ["*.node"],
     write: false,
+    metafile: true,
     logLevel: "silent",
   }).catch((error: Error) => {
     throw new ImageError(`esbuild cannot bundle the app: ${error.message}`, { cause: error });
   });
   const [bundle] = outputFiles;
   if (!bundle || errors.length > 0) throw new ImageError(`esbuild made nothing of ${entry}`);
-  return Buffer.from(bundle.contents);
+  return { bundle: Buffer.from(bundle.contents), modules: npmFolders(Object.keys(metafile.inputs)) };
+}
+
+/** The folders of npm packages that hold the named files, each once. A package may lie in another one's node_modules. */
+function npmFolders(files: readonly string[]): string[] {
+  const folders = files.flatMap((file) => /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
+  return [...new Set(folders)].sort().map((folder) => join(projectRoot, folder));
 }
 
 /** Compiles the addon, or takes it from the cache when sources, flags and compiler are the same. Returns its path. */

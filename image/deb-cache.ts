@@ -1,9 +1,11 @@
-/** The content-addressed store of Debian packages: `debs/SHA256.deb` as fetched, `unpacked/SHA256/` as files. */
+/** The content-addressed store of Debian packages: `debs/SHA256.deb` as fetched, `unpacked/SHA256/` as files, `control/SHA256`. */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import process from "node:process";
 import { pipeline } from "node:stream/promises";
+import { parseControl } from "./apt.ts";
 import { ImageError } from "./failure.ts";
 import { runTool } from "./host-tool.ts";
 import type { LockedPackage } from "./lock.ts";
@@ -63,6 +65,24 @@ export class DebCache {
       if (!existsSync(final)) throw error;
     }
     return final;
+  }
+
+  /**
+   * The package's control fields, such as `Source` and `Built-Using`: what its index entry says of where it comes from.
+   * Read once and kept. Throws when the .deb is gone.
+   */
+  async control(entry: LockedPackage): Promise<ReadonlyMap<string, string>> {
+    const kept = join(this.#folder, "control", entry.sha256);
+    if (existsSync(kept)) return parseControl(await readFile(kept, "utf8"));
+    if (!existsSync(this.#deb(entry))) {
+      const unpacked = this.#unpackedFolder(entry);
+      throw new ImageError(`${this.#deb(entry)} is missing: delete ${unpacked} and build again, which fetches it`);
+    }
+    const text = await runTool("dpkg-deb", ["--field", this.#deb(entry)]);
+    await mkdir(dirname(kept), { recursive: true });
+    await writeFile(`${kept}.new-${process.pid}`, text);
+    await rename(`${kept}.new-${process.pid}`, kept);
+    return parseControl(text);
   }
 
   #unpackedFolder(entry: LockedPackage): string {
