@@ -33,7 +33,7 @@ export interface CutState {
 
 type Write = Extract<LogEntry, { kind: "write" }>;
 /** What lies on a sector, by the byte where it begins. */
-type Sectors = Map<number, { readonly data: Buffer; readonly isForced: boolean }>;
+type Sectors = Map<number, Buffer>;
 
 /** How likely a write, or a sector of it, is to be there. */
 const LIKELIHOODS = [0.1, 0.5, 0.9] as const;
@@ -117,19 +117,16 @@ function surviving(pending: readonly Write[], fate: Fate, sectorBytes: number, r
     // With one piece the whole write has one fate, else each sector has its own.
     for (const piece of fate === "torn" ? inSectors(write, sectorBytes) : [write]) {
       if (!write.isForced && !random.chance(likelihood)) continue;
-      put(sectors, piece, sectorBytes, mayLose && random.chance(0.5));
+      put(sectors, piece, sectorBytes, mayLose && !write.isForced && random.chance(0.5));
     }
   }
   return sectors;
 }
 
-/** `cameEarlier`: what another write left in its place stays, unless that was forced to the medium before this one came. */
-function put(sectors: Sectors, { at, data, isForced }: Write, sectorBytes: number, cameEarlier = false): void {
-  for (let done = 0; done < data.length; done += sectorBytes) {
-    const there = sectors.get(at + done);
-    if (cameEarlier && !isForced && there !== undefined && !there.isForced) continue;
-    sectors.set(at + done, { data: data.subarray(done, done + sectorBytes), isForced });
-  }
+/** `cameEarlier`: what lies in its place stays there. */
+function put(sectors: Sectors, { at, data }: Write, sectorBytes: number, cameEarlier = false): void {
+  for (let done = 0; done < data.length; done += sectorBytes)
+    if (!(cameEarlier && sectors.has(at + done))) sectors.set(at + done, data.subarray(done, done + sectorBytes));
 }
 
 function inSectors(write: Write, sectorBytes: number): Write[] {
@@ -166,7 +163,7 @@ class MediumAfterCut implements CutState {
     const { medium, sectors, sectorBytes } = this.#parts;
     const bytes = Buffer.from(medium.subarray(at, at + length));
     for (let sector = at - (at % sectorBytes); sector < at + length; sector += sectorBytes) {
-      const data = sectors.get(sector)?.data;
+      const data = sectors.get(sector);
       if (data === undefined) continue;
       const start = Math.max(sector, at);
       data.copy(bytes, start - at, start - sector);
@@ -183,7 +180,7 @@ class MediumAfterCut implements CutState {
         const block = medium.subarray(at, at + BLOCK_BYTES);
         if (!block.equals(BLANK.subarray(0, block.length))) writeAll(file, block, at);
       }
-      for (const [at, { data }] of sectors) writeAll(file, data, at);
+      for (const [at, data] of sectors) writeAll(file, data, at);
     } finally {
       closeSync(file);
     }
