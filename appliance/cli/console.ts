@@ -16,6 +16,7 @@ export function startConsole(appliance: Appliance, input: ReadStream, outputFd: 
   const session = new ConsoleSession(appliance, { terminal, write: (text) => output.write(text) });
   input.on("data", (bytes) => session.feed(bytes));
   input.on("error", (error) => appliance.log("error", "console", `the console failed: ${error.message}`));
+  for (const notice of appliance.notices) output.write(`culvert: ${notice}\n`);
   session.start();
   return { hangUp: () => session.hangUp() };
 }

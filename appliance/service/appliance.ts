@@ -139,6 +139,10 @@ export class Appliance {
   get running(): Config {
     return this.#configuration.running;
   }
+  /** What whoever stands before the device should hear first: why it is not as it was left. */
+  get notices(): readonly string[] {
+    return this.#configuration.findings;
+  }
   /** Newest commit first. */
   history(): readonly HistoryEntry[] {
     return this.#configuration.history();

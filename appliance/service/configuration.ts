@@ -44,6 +44,7 @@ export class Configuration {
   #running: Config = new Map();
   #changedBy: string | undefined;
   #trial: Trial | undefined;
+  #findings: readonly string[] = [];
 
   constructor(parts: ConfigurationParts) {
     this.#parts = parts;
@@ -54,10 +55,15 @@ export class Configuration {
     const { store, log } = this.#parts;
     const { generations, findings } = store.load();
     for (const finding of findings) log.write("error", "config", finding);
+    this.#findings = findings;
     this.#running = generations[0]?.config ?? new Map();
     return this.#running;
   }
 
+  /** What was wrong with what is stored, as it was read. */
+  get findings(): readonly string[] {
+    return this.#findings;
+  }
   get running(): Config {
     return this.#running;
   }
