@@ -258,6 +258,24 @@ export interface DatagramTransport {
   ): DatagramSocket;
 }
 
+/** One partition of the medium that the firmware lies on. Failures are `SystemError`s that name it. */
+export interface Partition {
+  readonly sizeBytes: number;
+  /** Exactly so many bytes. */
+  read(offset: number, length: number): Promise<Buffer>;
+  write(offset: number, bytes: Buffer): Promise<void>;
+  /** Returns once all of it is on the medium. What is read after that comes from there and not out of a cache. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Flash {
+  /** The slot that runs; undefined when this system was not started out of one. */
+  readonly booted: "a" | "b" | undefined;
+  /** A partition of the medium that runs, by its name; undefined when there is none. */
+  open(name: string): Promise<Partition | undefined>;
+}
+
 /** The machine as a whole. Returns at once; the system ends the process in order (SIGTERM). */
 export interface Power {
   reboot(): void;

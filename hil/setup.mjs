@@ -28,6 +28,8 @@ export const NEEDED = [
   { package: "qemu-system-arm", shows: "qemu-system-aarch64", for: "tests" },
   { package: "u-boot-qemu", shows: "/usr/lib/u-boot/qemu_arm64/u-boot.bin", for: "tests" },
   { package: "lrzsz", shows: "rb", for: "tests" },
+  { package: "openssl", shows: "openssl", for: "tests" },
+  { package: "mtools", shows: "mcopy", for: "tests" },
   { package: "cpio", shows: "cpio", for: "tests" },
   { package: "ser2net", shows: "ser2net", for: "tests" },
   { package: "chromium", shows: "chromium", for: "tests" },
