@@ -8,6 +8,7 @@ import { kernelClock, kernelWallClock } from "./linux/clock.ts";
 import { tcpControlTransport } from "./linux/control-transport.ts";
 import { datagramTransport } from "./linux/datagram-transport.ts";
 import { runningSystem } from "./linux/firmware.ts";
+import { blockFlash, systemFlashPlaces } from "./linux/flash.ts";
 import { greTransport } from "./linux/gre-socket.ts";
 import { localTransport } from "./linux/local-transport.ts";
 import { kernelNet } from "./linux/net.ts";
@@ -20,11 +21,13 @@ import { loadAddon } from "./native/addon.ts";
 import { Administrator } from "./service/administrator.ts";
 import { Appliance } from "./service/appliance.ts";
 import { describeFirmware } from "./service/firmware.ts";
+import { complaints } from "./service/health.ts";
 import { Journal } from "./service/journal.ts";
 import { Network } from "./service/network.ts";
 import { Router } from "./service/router.ts";
 import { SshService } from "./service/ssh.ts";
 import { Tracer } from "./service/trace.ts";
+import { Updates } from "./service/updates.ts";
 import { VpnService } from "./service/vpn.ts";
 import { BUILD_RECORD_PATH } from "./update/build-record.ts";
 
@@ -53,6 +56,27 @@ function main(): void {
   const tracer = new Tracer(wallClock);
   const disk = folderDisk(`${dataFolder}/config`);
   const administrator = new Administrator(disk, kernelClock, kernelRandom);
+  const firmware = describeFirmware(runningSystem(BUILD_RECORD_PATH));
+  const power = initPower(journal);
+  let consoleStarted = false;
+  const updates = new Updates({
+    flash: blockFlash(systemFlashPlaces()),
+    board: firmware.build?.board,
+    complaints: (expected) =>
+      complaints(appliance.running, expected, {
+        net,
+        control: tcpControlTransport,
+        timers: loopTimers,
+        consoleStarted: () => consoleStarted,
+      }),
+    net,
+    disk: folderDisk(`${dataFolder}/update`),
+    runDisk: folderDisk(runFolder),
+    power,
+    clock: kernelClock,
+    timers: loopTimers,
+    log: journal,
+  });
   const appliance = new Appliance({
     store: new ConfigStore(disk),
     administrator,
@@ -100,11 +124,12 @@ function main(): void {
     net,
     tracer,
     journal,
-    power: initPower(journal),
+    power,
     clock: kernelClock,
     timers: loopTimers,
     wallClock,
-    firmware: describeFirmware(runningSystem(BUILD_RECORD_PATH)),
+    firmware,
+    updates,
   });
 
   process.once("SIGTERM", () => {
@@ -122,6 +147,8 @@ function main(): void {
   startRemote(appliance, loopTimers);
   appliance.start();
   const console = startConsole(appliance, process.stdin, STDOUT);
+  consoleStarted = true;
+  void updates.start();
   // A serial line that loses its carrier sends SIGHUP; the router does not stop for that.
   process.on("SIGHUP", () => console.hangUp());
 }

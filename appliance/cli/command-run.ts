@@ -76,7 +76,7 @@ export class CommandRun {
         return Promise.resolve(this.#say(committedLines(edit.commit(), edit)));
       }
       default: {
-        const shell: Shell = { length: 0, hasOwnLength: true, edit: undefined, who: this.#who };
+        const shell: Shell = { length: 0, hasOwnLength: true, edit: undefined, who: this.#who, way: "ssh" };
         return this.#finish(runCommand(command, this.#appliance, shell));
       }
     }

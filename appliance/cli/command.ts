@@ -22,6 +22,7 @@ import {
 } from "./output.ts";
 import { firewallLines, leaseLines, natLines, routeLines, timeLines, wanLines } from "./router-output.ts";
 import { pcapngLines, traceLines } from "./trace-output.ts";
+import { outcomeLines, updateLines } from "./update-output.ts";
 
 /** What a login remembers between commands. */
 export interface Shell {
@@ -33,6 +34,8 @@ export interface Shell {
   edit: Edit | undefined;
   /** In the words of the log: `SSH from 192.168.1.10`. */
   readonly who: string;
+  /** `console`: somebody stands at the device, or has a line to where it is. */
+  readonly way: "console" | "ssh";
 }
 
 export type CommandOutcome =
@@ -135,7 +138,7 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
     case "show-users":
       return show(...userLines(appliance.logins.views()));
     case "show-version":
-      return show(...firmwareLines(appliance.firmware));
+      return show(...firmwareLines(appliance.firmware, appliance.updates.view()));
     case "vpn-dial":
       return dial(word, appliance);
     case "vpn-hangup":
@@ -144,6 +147,18 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
       shell.length = number ?? 0;
       shell.hasOwnLength = true;
       return show();
+    case "update":
+      return show(...updateLines(appliance.updates.view()));
+    case "update-install":
+      return installUpdate(appliance);
+    case "update-commit":
+      return { result: "wait", lines: appliance.updates.commit().then(outcomeLines) };
+    case "update-rollback":
+      return { result: "wait", lines: appliance.updates.rollback().then(outcomeLines) };
+    case "update-allow-downgrade":
+      if (shell.way !== "console")
+        return refuse("an older firmware is let in on the serial console only", "somebody has to be at the device");
+      return show(...outcomeLines(appliance.updates.allowDowngrade()));
     case "reboot":
       appliance.reboot();
       return show("Restarting.");
@@ -162,6 +177,22 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
     default:
       return { result: "log-out" };
   }
+}
+
+const MIB = 1 << 20;
+
+function installUpdate(appliance: Appliance): CommandOutcome {
+  return {
+    result: "receive",
+    usage: "ssh admin@DEVICE update install < culvert-BOARD.bundle, from another computer; or culvert flash there",
+    run: async (input, say) => {
+      const outcome = await appliance.updates.install(input, ({ step, bytes, ofBytes }) =>
+        say(`${step}: ${Math.ceil(bytes / MIB)} of ${Math.ceil(ofBytes / MIB)} MiB`),
+      );
+      for (const line of outcomeLines(outcome)) say(line);
+      return outcome.ok;
+    },
+  };
 }
 
 function rules(appliance: Appliance, linesOf: (rules: readonly FirewallRule[]) => readonly string[]): CommandOutcome {

@@ -34,6 +34,11 @@ export type CommandName =
   | "vpn-dial"
   | "vpn-hangup"
   | "terminal-length"
+  | "update"
+  | "update-install"
+  | "update-commit"
+  | "update-rollback"
+  | "update-allow-downgrade"
   | "reboot"
   | "poweroff"
   | "factory-reset"
@@ -172,6 +177,23 @@ const OPERATIONAL: readonly Command[] = [
     help: "lines on the screen",
     argument: number("LINES", "0: never stop at --more--", 0, 512),
   },
+  { name: "update", words: ["update"], help: "the firmware in both slots, and what became of the last update" },
+  {
+    name: "update-install",
+    words: ["update", "install"],
+    help: "take an update: ssh admin@DEVICE update install < FILE",
+  },
+  { name: "update-commit", words: ["update", "commit"], help: "keep the firmware that is on trial" },
+  {
+    name: "update-rollback",
+    words: ["update", "rollback"],
+    help: "back to the firmware in the other slot; restarts the device",
+  },
+  {
+    name: "update-allow-downgrade",
+    words: ["update", "allow-downgrade"],
+    help: "let an older firmware in, for ten minutes; on the serial console only",
+  },
   { name: "reboot", words: ["reboot"], help: "restart the device; all sessions end" },
   { name: "poweroff", words: ["poweroff"], help: "switch the device off" },
   {
@@ -254,6 +276,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   commit: "check, store and apply the changes",
   load: "take a whole configuration, such as one that show printed",
   terminal: "this console",
+  update: "the firmware, its slots and its trial",
 };
 
 export interface Token {

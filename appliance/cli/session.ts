@@ -10,6 +10,7 @@ import { type Key, KeyDecoder } from "./key.ts";
 import { LineEditor } from "./line-editor.ts";
 import { helpLines, WIDTH } from "./output.ts";
 import { Pager } from "./pager.ts";
+import { greetingLines } from "./update-output.ts";
 
 const ADMINISTRATOR = "admin";
 const DEFAULT_LENGTH = 24;
@@ -359,7 +360,7 @@ export class ConsoleSession {
     const edit = () => this.#shell.edit;
     this.#login = this.#appliance.logins.enter({ line: this.#way, from: remote?.from, edit });
     this.#log("info", said);
-    this.#enterShell();
+    this.#enterShell(greetingLines(this.#appliance.updates.view()));
   }
 
   #logOut(): void {
@@ -465,7 +466,7 @@ export class ConsoleSession {
   #newShell(): Shell {
     const { terminal, remote } = this.#options;
     const who = whoIs({ line: this.#way, from: remote?.from });
-    return { length: terminal ? DEFAULT_LENGTH : 0, hasOwnLength: false, edit: undefined, who };
+    return { length: terminal ? DEFAULT_LENGTH : 0, hasOwnLength: false, edit: undefined, who, way: this.#way };
   }
 }
 

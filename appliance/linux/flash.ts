@@ -16,6 +16,8 @@ export interface FlashPlaces {
   readonly deviceFolder: string;
   /** The kernel's command line, on which the boot loader says `culvert.slot=`. */
   readonly commandLine: string;
+  /** Forgets what of a block device is cached (BLKFLSBUF): what is read next comes from the medium. */
+  readonly forget: (device: string) => Promise<void>;
 }
 
 export function systemFlashPlaces(): FlashPlaces {
@@ -23,17 +25,19 @@ export function systemFlashPlaces(): FlashPlaces {
     blockFolder: "/sys/class/block",
     deviceFolder: "/dev",
     commandLine: readFileSync("/proc/cmdline", "latin1"),
+    forget: async (device) => void (await promisify(execFile)("blockdev", ["--flushbufs", device])),
   };
 }
 
-export function blockFlash({ blockFolder, deviceFolder, commandLine }: FlashPlaces): Flash {
+export function blockFlash({ blockFolder, deviceFolder, commandLine, forget }: FlashPlaces): Flash {
   const word = /(?:^|\s)culvert\.slot=([ab])(?:\s|$)/.exec(commandLine)?.[1];
   const booted = word === "a" || word === "b" ? word : undefined;
   return {
     booted,
     async open(name) {
       const found = findPartition(blockFolder, name, booted === undefined ? undefined : `slot-${booted}`);
-      return found === undefined ? undefined : await openPartition(join(deviceFolder, found.device), name, found.bytes);
+      if (found === undefined) return undefined;
+      return await openPartition({ path: join(deviceFolder, found.device), name, sizeBytes: found.bytes, forget });
     },
   };
 }
@@ -69,7 +73,13 @@ function readText(file: string): string {
   }
 }
 
-async function openPartition(path: string, name: string, sizeBytes: number): Promise<Partition> {
+interface Place extends Pick<FlashPlaces, "forget"> {
+  readonly path: string;
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+async function openPartition({ path, name, sizeBytes, forget }: Place): Promise<Partition> {
   const called = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
     try {
       return await call();
@@ -103,8 +113,7 @@ async function openPartition(path: string, name: string, sizeBytes: number): Pro
     },
     async sync() {
       await called("fsync", () => handle.sync());
-      // BLKFLSBUF: what is read next comes from the medium and not out of the page cache.
-      await called("flush", () => promisify(execFile)("blockdev", ["--flushbufs", path]));
+      await called("forget", () => forget(path));
     },
     close: () => called("close", () => handle.close()),
   };

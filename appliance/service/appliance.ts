@@ -21,6 +21,7 @@ import type { Router } from "./router.ts";
 import { RouterViews } from "./router-views.ts";
 import type { SshService } from "./ssh.ts";
 import type { Tracer } from "./trace.ts";
+import type { Updates } from "./updates.ts";
 import type { ClientStatus } from "./vpn.ts";
 
 /** The tunnels, as the appliance needs them. */
@@ -88,6 +89,7 @@ export interface ApplianceParts {
   readonly timers: Timers;
   readonly wallClock: () => Date;
   readonly firmware: Firmware;
+  readonly updates: Updates;
 }
 
 const NO_TRAFFIC: TrafficCounters = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, dropped: {} };
@@ -207,6 +209,10 @@ export class Appliance {
     return this.#views;
   }
 
+  get updates(): Updates {
+    return this.#parts.updates;
+  }
+
   lastLog(count: number): readonly JournalLine[] {
     return this.#parts.journal.last(count);
   }
@@ -234,6 +240,7 @@ export class Appliance {
   /** Ends all sessions in order, and what the router has running. Addresses and rules that were set here stay. */
   async close(): Promise<void> {
     this.#parts.ssh.close();
+    this.#parts.updates.close();
     await this.#parts.vpn.close();
     this.#parts.router.close();
   }

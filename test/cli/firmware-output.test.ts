@@ -24,7 +24,7 @@ const FIRMWARE: Firmware = {
 };
 
 test("an image says what it was built of", () => {
-  assert.deepEqual(firmwareLines(FIRMWARE), [
+  assert.deepEqual(firmwareLines(FIRMWARE, undefined), [
     "Culvert 0.1.0",
     "  board     x86_64",
     "  commit    0123456789abcdef0123456789abcdef01234567 and changes to it",
@@ -33,11 +33,11 @@ test("an image says what it was built of", () => {
     "  kernel    6.1.0-56-amd64",
     "  Node.js   18.20.4",
   ]);
-  for (const line of firmwareLines(FIRMWARE)) assert.ok(line.length < WIDTH, line);
+  for (const line of firmwareLines(FIRMWARE, undefined)) assert.ok(line.length < WIDTH, line);
 });
 
 test("outside an image it says what it knows", () => {
-  assert.deepEqual(firmwareLines({ ...FIRMWARE, build: undefined }), [
+  assert.deepEqual(firmwareLines({ ...FIRMWARE, build: undefined }, undefined), [
     "Culvert 0.1.0",
     "  kernel    6.1.0-56-amd64",
     "  Node.js   18.20.4",
@@ -47,11 +47,14 @@ test("outside an image it says what it knows", () => {
 test("what a person should know is told below", () => {
   const { build } = FIRMWARE;
   assert.ok(build);
-  const lines = firmwareLines({
-    ...FIRMWARE,
-    kernel: "6.1.0-99-amd64",
-    build: { ...build, unlocked: true, commit: undefined },
-  });
+  const lines = firmwareLines(
+    {
+      ...FIRMWARE,
+      kernel: "6.1.0-99-amd64",
+      build: { ...build, unlocked: true, commit: undefined },
+    },
+    undefined,
+  );
   assert.ok(lines.includes("  commit    not built from git"));
   assert.match(lines.join("\n"), /built for kernel 6\.1\.0-56-amd64/);
   assert.equal(lines.at(-1), "Not all packages are the locked ones.");

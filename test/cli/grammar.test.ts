@@ -88,7 +88,7 @@ for (const [mode, line, column, problem, hint] of BAD) {
 
 /** [mode, line up to the cursor, the words to offer; those in angle brackets only explain]. */
 const OFFERS: readonly (readonly [Mode, string, string])[] = [
-  ["operational", "", "configure show vpn trace ping traceroute terminal reboot poweroff factory-reset exit"],
+  ["operational", "", "configure show vpn trace ping traceroute terminal update reboot poweroff factory-reset exit"],
   ["operational", "sh", "show"],
   [
     "operational",

@@ -13,6 +13,7 @@ import { FakeDisk } from "../support/fake-disk.ts";
 import { FakeNet } from "../support/fake-net.ts";
 import { RouterBench } from "../support/router-bench.ts";
 import { SshBench } from "../support/ssh-bench.ts";
+import { updatesOn } from "../support/updates.ts";
 
 /** A device with this WAN address on the network of `world`. */
 class Device {
@@ -30,6 +31,7 @@ class Device {
     const wall = { nowMs: () => world.now, setMs: () => assert.fail("nobody asked for the time") };
     const administrator = new Administrator(disk, clock, world.random);
     const { router, programs } = new RouterBench({ net, clock, timers, wallClock: wall, journal });
+    const power = { reboot: () => assert.fail("rebooted"), powerOff: () => assert.fail("switched off") };
     this.appliance = new Appliance({
       store: new ConfigStore(disk),
       administrator,
@@ -39,11 +41,12 @@ class Device {
       net,
       tracer: this.host.tracer,
       journal,
-      power: { reboot: () => assert.fail("rebooted"), powerOff: () => assert.fail("switched off") },
+      power,
       clock,
       timers,
       wallClock,
       firmware: describeFirmware({ kernel: "6.1.0-56-amd64", node: "v18.20.4", record: undefined }),
+      updates: updatesOn({ net, clock, timers, power, log: journal }),
     });
     this.appliance.start();
     this.commit(`interfaces wan address ${address}/24`);

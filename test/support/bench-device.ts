@@ -17,6 +17,7 @@ import { FakeNet } from "./fake-net.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { RouterBench } from "./router-bench.ts";
 import { SshBench } from "./ssh-bench.ts";
+import { updatesOn } from "./updates.ts";
 
 export class RecordingVpn implements Vpn {
   readonly applied: VpnSettings[] = [];
@@ -104,6 +105,7 @@ export class BenchDevice {
       timers: this.clock,
       wallClock,
       firmware: describeFirmware({ kernel: "6.1.0-56-amd64", node: "v18.20.4", record: undefined }),
+      updates: updatesOn({ net: this.net, clock: this.clock, timers: this.clock, power, log: journal }),
     });
     startRemote(this.appliance, this.clock);
     this.appliance.start();
