@@ -189,7 +189,7 @@ function installUpdate(appliance: Appliance): CommandOutcome {
       const outcome = await appliance.updates.install(input, ({ step, bytes, ofBytes }) =>
         say(`${step}: ${Math.ceil(bytes / MIB)} of ${Math.ceil(ofBytes / MIB)} MiB`),
       );
-      for (const line of outcomeLines(outcome)) say(line);
+      say(outcomeLines(outcome).join("\n"));
       return outcome.ok;
     },
   };

@@ -151,7 +151,7 @@ function refuseForeign(
     throw new Refusal(
       `version ${version} is older than this device goes back to (rollback index ${rollbackIndex}, floor ` +
         `${slots.state.rollbackIndex})`,
-      "only `update install downgrade` on the serial console takes it",
+      "only `update allow-downgrade` on the serial console lets it in",
     );
 }
 

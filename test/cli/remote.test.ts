@@ -11,7 +11,7 @@ const TERMINAL = { size: [100, 40] } as const;
 test("SSH has asked for the password: the prompt comes at once, and the session ends with exit", TIMEOUT, async () => {
   const desk = new SshDesk(TERMINAL);
   assert.equal(desk.text, "culvert> ");
-  assert.deepEqual(desk.run("show version"), ["Culvert 0.1.0"]);
+  assert.equal(desk.run("show version")[0], "Culvert 0.1.0");
   desk.type("exit\r");
   assert.equal(await desk.status(), 0);
   assert.match(desk.device.logText(), /info ssh: a session from 192\.168\.1\.9/);

@@ -13,11 +13,12 @@ import { Tracer } from "../../appliance/service/trace.ts";
 import type { ClientStatus } from "../../appliance/service/vpn.ts";
 import type { SessionStatus } from "../../appliance/tunnel/status.ts";
 import { FakeDisk } from "./fake-disk.ts";
+import type { FakeFlash } from "./fake-flash.ts";
 import { FakeNet } from "./fake-net.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { RouterBench } from "./router-bench.ts";
 import { SshBench } from "./ssh-bench.ts";
-import { updatesOn } from "./updates.ts";
+import { slotless, updatesOn } from "./updates.ts";
 
 export class RecordingVpn implements Vpn {
   readonly applied: VpnSettings[] = [];
@@ -71,7 +72,11 @@ export class BenchDevice {
   readonly appliance: Appliance;
 
   /** Boots from this disk; `before` prepares the fakes. */
-  constructor(disk: FakeDisk = new FakeDisk(), before: (bench: RouterBench) => void = () => {}) {
+  constructor(
+    disk: FakeDisk = new FakeDisk(),
+    before: (bench: RouterBench) => void = () => {},
+    flash: FakeFlash = slotless(),
+  ) {
     this.disk = disk;
     const wallClock = (): Date => new Date(this.timeOfDayMs + this.clock.now());
     const journal = new Journal(wallClock);
@@ -105,7 +110,7 @@ export class BenchDevice {
       timers: this.clock,
       wallClock,
       firmware: describeFirmware({ kernel: "6.1.0-56-amd64", node: "v18.20.4", record: undefined }),
-      updates: updatesOn({ net: this.net, clock: this.clock, timers: this.clock, power, log: journal }),
+      updates: updatesOn({ net: this.net, clock: this.clock, timers: this.clock, power, log: journal }, flash),
     });
     startRemote(this.appliance, this.clock);
     this.appliance.start();

@@ -7,7 +7,11 @@ const LAN = "interfaces lan address 192.168.1.1/24";
 
 /** A device on which SSH is on, with these settings too. */
 export function sshDevice(...lines: readonly string[]): BenchDevice {
-  const device = new BenchDevice();
+  return withSsh(new BenchDevice(), ...lines);
+}
+
+/** Switches SSH on. */
+export function withSsh(device: BenchDevice, ...lines: readonly string[]): BenchDevice {
   const edit = device.appliance.beginEdit("a test");
   for (const line of [LAN, "system ssh enabled true", ...lines]) edit.set(line.split(" "));
   const committed = edit.commit();

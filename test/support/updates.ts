@@ -24,7 +24,8 @@ export function updatesOn(surroundings: Surroundings, flash: FakeFlash = slotles
   });
 }
 
-function slotless(): FakeFlash {
+/** Of a system that was not started out of a slot. */
+export function slotless(): FakeFlash {
   const flash = new FakeFlash(Buffer.alloc(0));
   flash.booted = undefined;
   return flash;
