@@ -9,6 +9,7 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
   culvert lab list [--json]              suites and what their scenarios claim
   culvert lab run [--suite NAME,...]     boot a lab in QEMU and run its scenarios (suite smoke)
                   [--filter TEXT,...]    only scenarios whose name contains a TEXT, and what they need
+                  [--board NAME]         devices of another board: x86_64, arm64, mipsel
                   [--bench NODE=FILE,..] another bench for a node: a file, or a name in hil/benches
                   [--report DIR]         where reports and captures go (.culvert/runs/TIME)
                   [--jobs N|auto]        labs side by side (1), within [--memory MIB]
@@ -34,8 +35,8 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
                   [--log FILE]           rfc2217:HOST:PORT, or a bench
   culvert configure FILE --bench B,...   bring devices to a file of \`set\` lines: shows the difference, commits on trial,
                   [--merge] [--dry-run]  reads back, confirms; password in CULVERT_ADMIN_PASSWORD
-  culvert emulate [--state DIR]          boot the image with this terminal as its serial console;
-                                         DIR keeps the device's data from one time to the next
+  culvert emulate [--board NAME]         boot the image with this terminal as its serial console;
+                  [--state DIR]          DIR keeps the device's data from one time to the next
   culvert image ...                      build firmware images; \`culvert image help\` says how
   culvert help                           this text
 
@@ -68,9 +69,9 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     case "lab":
       return await lab(rest);
     case "emulate": {
-      const { state } = options(["emulate"], rest, ["state"]);
+      const { state, board } = options(["emulate"], rest, ["state", "board"]);
       const { emulate } = await import("./emulate.ts");
-      return await emulate(state);
+      return await emulate(state, board);
     }
     case "console": {
       const { target, baud, log } = options(["console"], rest, ["baud", "log"], [], "target");
@@ -154,7 +155,19 @@ async function withPerson(work: (person: Person) => Promise<number>): Promise<nu
 }
 
 const RUN_OPTIONS = [
-  ...(["suite", "filter", "report", "bench", "jobs", "memory", "shard", "durations", "repeat", "retries"] as const),
+  ...([
+    "suite",
+    "filter",
+    "report",
+    "bench",
+    "board",
+    "jobs",
+    "memory",
+    "shard",
+    "durations",
+    "repeat",
+    "retries",
+  ] as const),
 ];
 
 /** Reads `--name VALUE` options, `--flag` ones, and one word if it has a name; anything else is a mistake of the user's. */

@@ -3,26 +3,33 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { BOARDS } from "../image/boards/boards.ts";
 import { systemClock } from "./clock.ts";
 import { attach } from "./console/attach.ts";
 import { Journal } from "./journal/journal.ts";
 import { QemuPort } from "./net/port.ts";
-import { deviceImage, ensureDataDisk } from "./node/device.ts";
+import { DEVICE_BOARD, deviceImage, ensureDataDisk } from "./node/device.ts";
 import { chooseAccelerator } from "./node/qemu/accelerator.ts";
 import { Machine } from "./node/qemu/machine.ts";
 import { ProgressPrinter } from "./report/progress.ts";
 import { Paint } from "./report/terminal.ts";
 import { Scope } from "./scope.ts";
+import { UsageError } from "./usage-error.ts";
 
 const NICS = ["wan", "lan"] as const;
 
-/** Returns when the user leaves, the input ends or the machine ends. `state` keeps the data disk; without it the device is factory-new. */
-export async function emulate(state: string | undefined): Promise<number> {
+/**
+ * Returns when the user leaves, the input ends or the machine ends. `state` keeps the data disk; without it the device is
+ * factory-new. Throws a UsageError for a board that does not exist.
+ */
+export async function emulate(state: string | undefined, board = DEVICE_BOARD): Promise<number> {
+  const names = BOARDS.map(({ name }) => name);
+  if (!names.includes(board)) throw new UsageError(`emulate: no board '${board}'; there is ${names.join(", ")}`);
   const scope = new Scope();
   const clock = systemClock();
   try {
     const printer = scope.own("progress", new ProgressPrinter(process.stdout, clock, new Paint(process.stdout.isTTY)));
-    const image = await deviceImage((event) => printer.print(event));
+    const image = await deviceImage(board, (event) => printer.print(event));
     const folder = await mkdtemp(join(tmpdir(), "culvert-"));
     scope.defer(folder, () => rm(folder, { recursive: true, force: true }));
     const stateFolder = state === undefined ? folder : resolve(state);

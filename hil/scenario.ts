@@ -3,8 +3,10 @@
  * and its scenarios. A scenario with `from` gets a lab of its own, fresh at that stage: restored from a snapshot where the lab
  * can be saved. Scenarios without share one lab, one after the other, and say which others they `need`.
  */
-import type { BenchOverrides } from "./bench/resolve.ts";
+import { BOARDS } from "../image/boards/boards.ts";
+import { type BenchOverrides, resolveBench } from "./bench/resolve.ts";
 import type { Lab, LabDefinition, LabOf } from "./lab.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Runs one named step. The name completes "failed at: …", so it says what is done and what must come of it. */
 export type Step = <T>(name: string, work: () => Promise<T> | T) => Promise<T>;
@@ -66,21 +68,35 @@ export interface Suite {
   readonly cold: boolean;
   /** Nodes that are benches, and the same suite with other ones. */
   readonly benches?: { readonly nodes: readonly string[]; on(overrides: BenchOverrides): Suite };
+  /** The same suite with the image of another board in all its devices; it must exist. */
+  onBoard?(board: string): Suite;
   /** Runs a stage's or a scenario's steps in a lab made from `lab`. */
   runStage(name: string, lab: Lab, step: Step): Promise<void>;
   runScenario(name: string, lab: Lab, step: Step): Promise<void>;
 }
 
-export function defineSuite<D extends LabDefinition, S extends string = never>(suite: {
+interface SuiteParts<D extends LabDefinition, S extends string> {
   readonly name: string;
   readonly title: string;
   readonly lab: D;
   readonly stages?: Readonly<Record<S, Stage<LabOf<D>, NoInfer<S>>>>;
   readonly scenarios: readonly (Scenario<LabOf<D>, NoInfer<S>> | (Claim & { readonly impossible: string }))[];
   readonly cold?: boolean;
-}): Suite {
+}
+
+export function defineSuite<D extends LabDefinition, S extends string = never>(suite: SuiteParts<D, S>): Suite {
   const { name, title, lab, scenarios, cold = false } = suite;
   const stages = Object.entries<Stage<LabOf<D>, string>>(suite.stages ?? {});
+  const nodes = Object.entries(lab.nodes);
+  const devices = nodes.filter(([, { onBoard }]) => onBoard !== undefined).map(([node]) => node);
+  /** The same suite, with each device on the board that `choose` has for it. */
+  const withNodes = (choose: (node: string) => string | undefined): Suite => {
+    const others = nodes.map(([node, definition]) => {
+      const board = devices.includes(node) ? choose(node) : undefined;
+      return [node, (board === undefined ? undefined : definition.onBoard?.(board)) ?? definition];
+    });
+    return defineSuite({ ...suite, lab: { ...lab, nodes: Object.fromEntries(others) } });
+  };
   return {
     name,
     title,
@@ -88,6 +104,8 @@ export function defineSuite<D extends LabDefinition, S extends string = never>(s
     stages: stages.map(([stage, { claim, after }]) => ({ name: stage, claim, after: after ?? BOOTED })),
     scenarios,
     cold,
+    benches: { nodes: devices, on: (overrides) => withNodes((node) => boardOf(node, overrides)) },
+    ...(devices.length > 0 && { onBoard: (board: string) => withNodes(() => board) }),
     // Both are called with labs that were made from this suite's own definition.
     runStage: async (wanted, running, step) => {
       const stage = stages.find(([each]) => each === wanted);
@@ -98,6 +116,15 @@ export function defineSuite<D extends LabDefinition, S extends string = never>(s
       if (scenario !== undefined && "run" in scenario) await scenario.run(running as unknown as LabOf<D>, step);
     },
   };
+}
+
+/** The board of the bench that takes a device's place, if one does. Throws a UsageError for a bench without an image of ours. */
+function boardOf(node: string, overrides: BenchOverrides): string | undefined {
+  if (!overrides.has(node)) return undefined;
+  const { name, board } = resolveBench(node, "", overrides);
+  if (board !== undefined && BOARDS.some((each) => each.name === board)) return board;
+  const offer = BOARDS.map((each) => `qemu-${each.name}`).join(", ");
+  throw new UsageError(`--bench ${node}=${name}: ${node} boots an image of ours in QEMU; it can be ${offer}`);
 }
 
 /** What a scenario expected and did not find. */

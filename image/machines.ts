@@ -1,8 +1,10 @@
 /** Machine types of boards and lab guests, in the words of those who name them: Debian, GNU, ELF. */
 
+/** Debian's names. */
+export type Architecture = "amd64" | "arm64" | "mipsel";
+
 export interface Machine {
-  /** Debian's name, such as `amd64`. */
-  readonly architecture: string;
+  readonly architecture: Architecture;
   /** GNU's name: of the compiler, and of the folders that Debian keeps libraries in. */
   readonly triplet: "x86_64-linux-gnu" | "aarch64-linux-gnu" | "mipsel-linux-gnu";
   /** ELF e_machine; a file for another one is refused. */

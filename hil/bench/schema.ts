@@ -3,6 +3,7 @@
  * Durations are text in the file (`3s`, `500ms`) and milliseconds in `Bench`.
  */
 import { z } from "zod";
+import { BOARDS } from "../../image/boards/boards.ts";
 import { allowed } from "./nearest.ts";
 
 /** An object that takes these fields and no others. An unknown field's message has one line for each such field. */
@@ -217,7 +218,7 @@ const flash = object({
 });
 
 /** The machines that QEMU can be for a bench. */
-export const QEMU_BOARDS = ["x86_64", "arm64-uboot"] as const;
+export const QEMU_BOARDS: readonly string[] = [...BOARDS.map(({ name }) => name), "arm64-uboot"];
 
 const sshHost = z
   .string()

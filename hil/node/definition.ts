@@ -17,6 +17,8 @@ export interface NodeDefinition<N, Nic extends string> {
   readonly memoryMib?: number;
   /** Builds or finds what the node is made of; slow work is done here, one node after the other. */
   prepare(progress: Progress): Promise<PreparedNode<N, Nic>>;
+  /** The same node with the image of another board; only devices have one. */
+  onBoard?(board: string): NodeDefinition<unknown, Nic>;
 }
 
 /**

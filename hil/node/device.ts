@@ -1,14 +1,18 @@
-/** The device under test: the appliance's image in QEMU, driven over its serial console as an administrator drives it. */
+/** The device under test: a board's image in QEMU, driven over its serial console as an administrator drives it. */
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { boardNamed } from "../../image/boards/boards.ts";
 import { buildImage } from "../../image/build.ts";
+import type { Architecture } from "../../image/machines.ts";
 import type { Progress } from "../../image/progress.ts";
 import type { NodeDefinition } from "./definition.ts";
 import { DeviceConsole } from "./device-console.ts";
 import type { MachineSpec } from "./qemu/args.ts";
 
+/** What a device is unless somebody asks for another board. */
 export const DEVICE_BOARD = "x86_64";
-const MEMORY_MIB = 512;
+/** Malta's kernel sees no more than 256 MiB. */
+const MEMORY_MIB: Readonly<Record<Architecture, number>> = { amd64: 512, arm64: 512, mipsel: 256 };
 const DATA_DISK_BYTES = 64 * 1024 * 1024;
 
 export interface Device {
@@ -23,11 +27,13 @@ export interface DeviceImage {
 }
 
 /** Builds the image or finds it built. */
-export async function deviceImage(progress: Progress): Promise<DeviceImage> {
-  const image = await buildImage({ board: DEVICE_BOARD, locked: false, onProgress: progress });
+export async function deviceImage(board: string, progress: Progress): Promise<DeviceImage> {
+  const image = await buildImage({ board, locked: false, onProgress: progress });
+  const { architecture } = image.board.machine;
   const machine: DeviceImage["machine"] = (name, dataDisk, nics) => ({
     name,
-    memoryMib: MEMORY_MIB,
+    architecture,
+    memoryMib: MEMORY_MIB[architecture],
     kernel: image.kernel,
     initrd: image.initrd,
     append: image.board.commandLine,
@@ -51,15 +57,19 @@ export async function ensureDataDisk(path: string): Promise<void> {
   }
 }
 
-/** A factory-new device with the NICs `wan` and `lan`. It is up once its console asks for something. */
-export function device(): NodeDefinition<Device, "wan" | "lan"> {
+/**
+ * A factory-new device with the NICs `wan` and `lan`. It is up once its console asks for something. Throws an ImageError for a
+ * board that does not exist.
+ */
+export function device(board: string = DEVICE_BOARD): NodeDefinition<Device, "wan" | "lan"> {
   return {
     role: "device",
-    what: `the ${DEVICE_BOARD} image`,
-    memoryMib: MEMORY_MIB,
+    what: `the ${board} image`,
+    memoryMib: MEMORY_MIB[boardNamed(board).machine.architecture],
     nics: ["wan", "lan"],
+    onBoard: device,
     prepare: async (progress) => {
-      const image = await deviceImage(progress);
+      const image = await deviceImage(board, progress);
       return {
         kind: "machine",
         key: image.key,

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { cpus, freemem } from "node:os";
 import { join, relative, resolve } from "node:path";
 import process from "node:process";
+import { BOARDS } from "../../image/boards/boards.ts";
 import { workFolder } from "../../image/project.ts";
 import { parseBenchOptions } from "../bench/resolve.ts";
 import { systemClock } from "../clock.ts";
@@ -52,6 +53,7 @@ export interface LabRunOptions {
   readonly suite?: string;
   readonly filter?: string;
   readonly bench?: string;
+  readonly board?: string;
   readonly report?: string;
   readonly jobs?: string;
   readonly memory?: string;
@@ -73,7 +75,7 @@ interface Task {
 /** Runs with progress and a table on the terminal; 0 if everything passed, 1 if not, 130 after Ctrl-C. */
 export async function runLab(options: LabRunOptions): Promise<number> {
   const named = (options.suite ?? "smoke").split(",").map(suiteNamed);
-  const suites = named.map((suite) => onBenches(suite, options.bench));
+  const suites = named.map((suite) => onBenches(suite, options.bench, options.board));
   for (const suite of suites) rejectFutile(suite, options.filter, suites.length > 1);
   const repeat = wholeNumber("--repeat", options.repeat, 1, 10_000) ?? 1;
   const retries = wholeNumber("--retries", options.retries, 0, 10) ?? 1;
@@ -200,11 +202,19 @@ function wholeNumber(option: string, text: string | undefined, low: number, high
   throw new UsageError(`${option} ${text}: give a whole number from ${low} to ${high}`);
 }
 
-/** `NODE=FILE,...`: the benches that nodes of the suite are. */
-function onBenches(suite: Suite, options: string | undefined): Suite {
-  if (options === undefined) return suite;
-  const overrides = parseBenchOptions(options.split(","), suite.benches?.nodes ?? []);
-  return suite.benches?.on(overrides) ?? suite;
+/** `NODE=FILE,...`: the benches that nodes of the suite are. `board` is what the other devices are. */
+function onBenches(suite: Suite, options: string | undefined, board: string | undefined): Suite {
+  const nodes = suite.benches?.nodes ?? [];
+  const overrides = parseBenchOptions(options?.split(",") ?? [], nodes);
+  let chosen = suite;
+  if (board !== undefined) {
+    const names = BOARDS.map(({ name }) => name);
+    if (!names.includes(board)) throw new UsageError(`--board ${board}: there is ${names.join(", ")}`);
+    if (suite.onBoard === undefined)
+      throw new UsageError(`--board ${board}: suite ${suite.name} has no device that boots an image`);
+    chosen = suite.onBoard(board);
+  }
+  return overrides.size === 0 ? chosen : (chosen.benches?.on(overrides) ?? chosen);
 }
 
 export function suiteNamed(name: string): Suite {

@@ -9,7 +9,8 @@ import { benchJsonSchema } from "../../hil/bench/schema.ts";
 
 test("the bench files of the project are valid", () => {
   const names = benchNames();
-  for (const name of ["qemu-x86_64", "qemu-arm64-uboot", "board-example"]) assert.ok(names.includes(name), name);
+  for (const name of ["qemu-x86_64", "qemu-arm64", "qemu-mipsel", "qemu-arm64-uboot", "board-example"])
+    assert.ok(names.includes(name), name);
   for (const name of names) loadBench(name);
 });
 
@@ -83,7 +84,9 @@ const MISTAKES: readonly (readonly [what: string, file: string, problems: readon
   [
     "neither board nor console",
     "name: b\n",
-    ["b.yaml:1:1  says neither board (a machine in QEMU: x86_64, arm64-uboot) nor console (how to reach a real one)"],
+    [
+      "b.yaml:1:1  says neither board (a machine in QEMU: arm64, mipsel, x86_64, arm64-uboot) nor console (how to reach a real one)",
+    ],
   ],
   [
     "two drivers",
@@ -135,7 +138,7 @@ const MISTAKES: readonly (readonly [what: string, file: string, problems: readon
   [
     "QEMU, but which machine",
     "name: b\nconsole: { qemu: true }\n",
-    ["b.yaml:2:1  console: says qemu, but not which machine; add board: x86_64 or arm64-uboot"],
+    ["b.yaml:2:1  console: says qemu, but not which machine; add board: arm64 or mipsel or x86_64 or arm64-uboot"],
   ],
   [
     "QEMU's power for a real board",
@@ -159,7 +162,7 @@ const MISTAKES: readonly (readonly [what: string, file: string, problems: readon
     'name: "a b"\nboard: x86\nnet: { Wan: 7 }\n',
     [
       /^b\.yaml:1:1 {2}name: must be letters/,
-      "b.yaml:2:1  board: 'x86' is not known; allowed: x86_64, arm64-uboot",
+      "b.yaml:2:1  board: 'x86' is not known; allowed: arm64, mipsel, x86_64, arm64-uboot",
       "b.yaml:3:8  net.Wan: must be the name of a NIC, as in wan",
     ],
   ],

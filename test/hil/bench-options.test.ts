@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseBenchOptions, resolveBench } from "../../hil/bench/resolve.ts";
 import { qemuArguments, qemuProgram } from "../../hil/node/qemu/args.ts";
+import type { Suite } from "../../hil/scenario.ts";
 import { boardSuite } from "../../hil/scenarios/board.ts";
+import { smokeSuite } from "../../hil/scenarios/figure-13-1.ts";
 
 test("a node is the suite's own bench until another one takes its place", () => {
   const overrides = parseBenchOptions(["dut=board-example"], ["dut"]);
@@ -28,6 +30,48 @@ test("suite board takes a bench for its device and keeps its scenarios", () => {
     boardSuite.scenarios.map(({ name }) => name),
   );
   assert.match(other?.lab.nodes["dut"]?.what ?? "", /router-bench-1/);
+});
+
+test("a suite with a device of ours takes another board, by --board or by a bench", () => {
+  const what = (suite: Suite | undefined): string => suite?.lab.nodes["device"]?.what ?? "";
+  assert.match(what(smokeSuite), /x86_64/);
+  assert.match(what(smokeSuite.onBoard?.("mipsel")), /mipsel/);
+  assert.match(what(smokeSuite.benches?.on(new Map([["device", "qemu-arm64"]]))), /arm64/);
+  assert.throws(
+    () => smokeSuite.benches?.on(new Map([["device", "board-example"]])),
+    /it can be qemu-arm64, qemu-mipsel/,
+  );
+  assert.equal(boardSuite.onBoard, undefined);
+});
+
+test("a Malta has interrupts for four PCI slots: what is more shares them, and NICs come first", () => {
+  const spec = {
+    ...{
+      name: "device",
+      architecture: "mipsel",
+      kernel: "/k",
+      initrd: "/i",
+      append: "",
+      memoryMib: 256,
+      restarts: true,
+    },
+    disks: ["root", "data"].map((serial) => ({ path: `/${serial}`, serial, readOnly: true })),
+    nics: ["wan", "lan", "dmz"].map((nic) => ({ socketPath: `/s/${nic}`, mac: "02:43:00:00:00:00" })),
+  } as const;
+  assert.equal(qemuProgram(spec), "qemu-system-mipsel");
+  const line = qemuArguments(spec, { serial: "s", monitor: "m", consoleLog: "c" }, "kvm").join(" ");
+  assert.match(line, /-accel tcg,tb-size=256 -cpu 34Kf -machine malta,memory-backend=ram/);
+  assert.deepEqual(
+    [...line.matchAll(/-device (virtio-\w+)\S*,addr=([0-9a-f.]+),multifunction=on/g)].map(([, kind, at]) => [kind, at]),
+    [
+      ["virtio-net", "12.0"],
+      ["virtio-net", "13.0"],
+      ["virtio-net", "14.0"],
+      ["virtio-blk", "15.0"],
+      ["virtio-blk", "12.1"],
+      ["virtio-rng", "13.1"],
+    ],
+  );
 });
 
 test("an arm64 machine starts at its firmware, and never by KVM of another processor", () => {

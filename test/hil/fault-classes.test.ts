@@ -211,6 +211,12 @@ test("a processor is read from QEMU's monitor", () => {
   assert.equal(parseRegisters(HALTED).takesInterrupts, true);
   assert.equal(parseRegisters(HALTED.replace("246", "046")).takesInterrupts, false);
   assert.equal(parseRegisters("EIP=0000fff0 EFL=00000002 [-------]").takesInterrupts, false);
+  // arm64 and MIPS, as QEMU 7.2 prints them.
+  assert.equal(parseRegisters(" PC=ffffffc008 PSTATE=60000005 -ZC- EL1h").takesInterrupts, true);
+  assert.equal(parseRegisters(" PC=ffffffc008 PSTATE=600000c5 -ZC- EL1h").takesInterrupts, false);
+  assert.equal(parseRegisters("CP0 Status  0x1100fc01 Cause   0x00800000").takesInterrupts, true);
+  assert.equal(parseRegisters("CP0 Status  0x1100fc03 Cause   0x00800000").takesInterrupts, false);
+  assert.equal(parseRegisters("CP0 Status  0x1100fc00 Cause   0x00800000").takesInterrupts, false);
   assert.equal(parseRegisters("").takesInterrupts, true, "what cannot be read accuses nobody");
 });
 

@@ -12,11 +12,21 @@ export interface ProcessorState {
   readonly takesInterrupts: boolean;
 }
 
-/** Reads QEMU's `info registers` of an x86 processor. */
+/** Where a processor's flags are in QEMU's words, and whether it takes interrupts with them. */
+const FLAGS: readonly (readonly [pattern: RegExp, takesInterrupts: (flags: number) => boolean])[] = [
+  [/\b[ER]FL=([0-9a-f]+)/i, (flags) => (flags & 0x200) !== 0], // x86: IF
+  [/\bPSTATE=([0-9a-f]+)/i, (flags) => (flags & 0x80) === 0], // arm64: I masks them
+  [/\bCP0 Status +0x([0-9a-f]+)/i, (flags) => (flags & 7) === 1], // MIPS: IE without EXL and ERL
+];
+
+/** Reads QEMU's `info registers` of an x86, arm64 or MIPS processor. */
 export function parseRegisters(text: string): ProcessorState {
-  const flags = /\b[ER]FL=([0-9a-f]+)/i.exec(text)?.[1];
+  for (const [pattern, takesInterrupts] of FLAGS) {
+    const flags = pattern.exec(text)?.[1];
+    if (flags !== undefined) return { registers: text, takesInterrupts: takesInterrupts(Number.parseInt(flags, 16)) };
+  }
   // Without flags nothing can be said, and nothing is.
-  return { registers: text, takesInterrupts: flags === undefined || (Number.parseInt(flags, 16) & 0x200) !== 0 };
+  return { registers: text, takesInterrupts: true };
 }
 
 export interface Watched {
