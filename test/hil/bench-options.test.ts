@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseBenchOptions, resolveBench } from "../../hil/bench/resolve.ts";
-import { qemuArguments, qemuProgram } from "../../hil/node/qemu/args.ts";
+import { type MachineSpec, qemuArguments, qemuProgram } from "../../hil/node/qemu/args.ts";
 import type { Suite } from "../../hil/scenario.ts";
 import { boardSuite } from "../../hil/scenarios/board.ts";
 import { smokeSuite } from "../../hil/scenarios/figure-13-1.ts";
@@ -45,19 +45,17 @@ test("a suite with a device of ours takes another board, by --board or by a benc
 });
 
 test("a Malta has interrupts for four PCI slots: what is more shares them, and NICs come first", () => {
-  const spec = {
-    ...{
-      name: "device",
-      architecture: "mipsel",
-      kernel: "/k",
-      initrd: "/i",
-      append: "",
-      memoryMib: 256,
-      restarts: true,
-    },
+  const spec: MachineSpec = {
+    name: "device",
+    architecture: "mipsel",
+    kernel: "/k",
+    initrd: "/i",
+    append: "",
+    memoryMib: 256,
+    restarts: true,
     disks: ["root", "data"].map((serial) => ({ path: `/${serial}`, serial, readOnly: true })),
     nics: ["wan", "lan", "dmz"].map((nic) => ({ socketPath: `/s/${nic}`, mac: "02:43:00:00:00:00" })),
-  } as const;
+  };
   assert.equal(qemuProgram(spec), "qemu-system-mipsel");
   const line = qemuArguments(spec, { serial: "s", monitor: "m", consoleLog: "c" }, "kvm").join(" ");
   assert.match(line, /-accel tcg,tb-size=256 -cpu 34Kf -machine malta,memory-backend=ram/);
