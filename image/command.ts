@@ -1,19 +1,23 @@
 /** `culvert image ...`: builds images, refreshes the package lock, tells what a built image is made of. */
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { openArchive } from "./archive.ts";
 import type { Board } from "./boards/board.ts";
-import { BOARDS, boardNamed } from "./boards/boards.ts";
+import { BOARDS } from "./boards/boards.ts";
 import { buildImage } from "./build.ts";
 import { ImageError } from "./failure.ts";
-import { MACHINES, type Machine } from "./machines.ts";
+import { AMD64, MACHINES, type Machine } from "./machines.ts";
 import { readManifest } from "./manifest.ts";
 import { PAPER_PACKAGES } from "./paper/bill.ts";
-import { refreshLock } from "./prepare.ts";
+import { entryOf, readLock, refreshLock } from "./prepare.ts";
 import { formatSize } from "./progress.ts";
 import { imageFolder } from "./project.ts";
+import { openTracker } from "./security-tracker.ts";
 import { StepPrinter } from "./step-printer.ts";
 import { HEADER_PACKAGES } from "./toolchain.ts";
+import { exitStatus, reportLines, reportVulnerabilities } from "./vulnerability-report.ts";
 
 const HELP = `culvert image: builds firmware images
 
@@ -23,44 +27,66 @@ const HELP = `culvert image: builds firmware images
                      [--board NAME]      PACKAGEs for lab guests too (PACKAGE:arm64 for another machine);
                                          with --board for this one only
   culvert image inspect [--board NAME]   what the built image is made of
+  culvert image cve [--board NAME]       which locked packages are superseded, and the CVE ids that the newer
+                    [--tracker FILE]     changelogs name; FILE is Debian's security tracker as JSON;
+                    [--all]              every id, not the newest of many
   culvert image help                     this text
 
 CULVERT_DEBIAN_MIRROR=http://MIRROR/debian overrides the Debian archive that the host's apt uses.
-Exit status: 0 done, 1 it failed, 2 the command line is wrong.`;
+Exit status: 0 done, 1 it failed, 2 the command line is wrong; of image cve also 3: something known is fixed by newer
+packages.`;
 
 const DEFAULT_BOARD = "x86_64";
 
+/** Which options each command takes. */
+const OPTIONS = {
+  build: ["board", "locked"],
+  lock: ["board"],
+  inspect: ["board"],
+  cve: ["board", "tracker", "all"],
+} as const;
+
+type Verb = keyof typeof OPTIONS;
+
 /** Runs one command line, without the words `culvert image`, and returns its exit status. */
 export async function runImageCommand(argv: readonly string[]): Promise<number> {
-  const [verb, ...rest] = argv;
-  const parsed = parse(rest);
-  if ("mistake" in parsed) return usage(`image ${verb ?? ""}: ${parsed.mistake}`);
-  const { board = DEFAULT_BOARD, locked = false, names } = parsed;
-  if (!BOARDS.some((each) => each.name === board)) {
-    return usage(`no board '${board}'; there is ${BOARDS.map((each) => each.name).join(", ")}`);
+  const [verb = "help", ...rest] = argv;
+  if (verb === "help") {
+    console.log(HELP);
+    return 0;
   }
-  if (verb !== "lock" && names.length > 0) return usage(`image ${verb ?? ""}: '${names[0]}' is one word too many`);
-  if (verb !== "build" && locked) return usage(`image ${verb ?? ""}: --locked belongs to image build`);
+  if (!isVerb(verb)) {
+    const names = [...Object.keys(OPTIONS), "help"].map((name) => `image ${name}`);
+    return usage(`'image ${verb}' is not a command; there are ${names.join(", ")}`);
+  }
+  const parsed = parse(verb, rest);
+  if ("mistake" in parsed) return usage(`image ${verb}: ${parsed.mistake}`);
+  const { names, ...options } = parsed;
+  const board = BOARDS.find((each) => each.name === (options.board ?? DEFAULT_BOARD));
+  if (board === undefined) {
+    return usage(`no board '${options.board}'; there is ${BOARDS.map((each) => each.name).join(", ")}`);
+  }
+  if (verb !== "lock" && names.length > 0) return usage(`image ${verb}: '${names[0]}' is one word too many`);
   try {
     switch (verb) {
-      case undefined:
-      case "help":
-        console.log(HELP);
-        return 0;
       case "build":
-        return await build(board, locked);
+        return await build(board.name, options.locked ?? false);
       case "lock":
-        return await lock(parsed.board === undefined ? BOARDS : [boardNamed(board)], boardNamed(board).machine, names);
+        return await lock(options.board === undefined ? BOARDS : [board], board.machine, names);
       case "inspect":
-        return await inspect(board);
-      default:
-        return usage(`'image ${verb}' is not a command; there are image build, image lock, image inspect, image help`);
+        return await inspect(board.name);
+      case "cve":
+        return await findVulnerabilities(board, options.tracker, options.all ?? false);
     }
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     console.error(`culvert: ${error.message}`);
     return 1;
   }
+}
+
+function isVerb(word: string): word is Verb {
+  return Object.hasOwn(OPTIONS, word);
 }
 
 async function build(board: string, locked: boolean): Promise<number> {
@@ -123,22 +149,63 @@ tools    ${Object.entries(manifest.tools)
   return 0;
 }
 
-type Parsed =
-  | { readonly board?: string; readonly locked?: boolean; readonly names: readonly string[] }
-  | { readonly mistake: string };
+async function findVulnerabilities(board: Board, trackerFile: string | undefined, all: boolean): Promise<number> {
+  const tracker = trackerFile === undefined ? undefined : openTracker(await readInput(trackerFile), trackerFile);
+  const { architecture, kernelPackage, hasSecurityUpdates } = board.machine;
+  // What has no updates of its own is measured by the machine that gets them first.
+  const reference = hasSecurityUpdates ? board.machine : AMD64;
+  const printer = new StepPrinter(process.stderr, () => performance.now());
+  const lock = await readLock();
+  const report = await reportVulnerabilities({
+    board: board.name,
+    suite: lock.suite,
+    locked: [kernelPackage, ...board.packages, ...PAPER_PACKAGES].map((name) => entryOf(lock, name, architecture)),
+    nameOf: ({ name }) => (name === kernelPackage ? reference.kernelPackage : name),
+    architecture: reference.architecture,
+    unserved: hasSecurityUpdates ? undefined : architecture,
+    archive: await openArchive(lock.suite, reference.architecture, (event) => printer.print(event)),
+    tracker,
+  });
+  console.log(reportLines(report, all).join("\n"));
+  return exitStatus(report);
+}
 
-function parse(argv: readonly string[]): Parsed {
+async function readInput(file: string): Promise<string> {
+  return await readFile(file, "utf8").catch((error: Error) => {
+    throw new ImageError(`--tracker ${file}: ${error.message.replace(/, open .*/, "")}`, { cause: error });
+  });
+}
+
+interface Options {
+  readonly board?: string;
+  readonly locked?: boolean;
+  readonly tracker?: string;
+  readonly all?: boolean;
+}
+
+const KINDS = {
+  board: { type: "string" },
+  locked: { type: "boolean" },
+  tracker: { type: "string" },
+  all: { type: "boolean" },
+} as const;
+
+/** How messages call each option. */
+const SPELLING = { board: "--board NAME", locked: "--locked", tracker: "--tracker FILE", all: "--all" } as const;
+
+function parse(
+  verb: Verb,
+  argv: readonly string[],
+): (Options & { readonly names: readonly string[] }) | { readonly mistake: string } {
+  const allowed: readonly (keyof typeof KINDS)[] = OPTIONS[verb];
+  const options = Object.fromEntries(allowed.map((name) => [name, KINDS[name]]));
   try {
-    const { values, positionals } = parseArgs({
-      args: [...argv],
-      options: { board: { type: "string" }, locked: { type: "boolean" } },
-      allowPositionals: true,
-    });
+    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
     return { ...values, names: positionals };
   } catch (error) {
     // parseArgs says what is wrong in its first sentence and how to escape dashes in the others.
     const [what = ""] = (error instanceof Error ? error.message : String(error)).split(/[.\n]/);
-    return { mistake: `${what}; there are --board NAME and, for image build, --locked` };
+    return { mistake: `${what}; there are ${allowed.map((name) => SPELLING[name]).join(", ")}` };
   }
 }
 

@@ -97,12 +97,13 @@ export async function refreshLock(architecture: string, extra: readonly string[]
   return changes;
 }
 
-async function readLock(): Promise<Lock> {
+export async function readLock(): Promise<Lock> {
   if (!existsSync(lockFile)) throw new ImageError("image/packages.lock.json is missing: restore it from git");
   return parseLock(await readFile(lockFile, "utf8"));
 }
 
-function entryOf(lock: Lock, name: string, architecture: string): LockedPackage {
+/** Throws for a name that the lock does not list. */
+export function entryOf(lock: Lock, name: string, architecture: string): LockedPackage {
   const entry = lock.packages.find((each) => each.name === name && [architecture, "all"].includes(each.architecture));
   if (!entry) {
     throw new ImageError(
@@ -148,7 +149,8 @@ async function fetchMissing(
   return replaced;
 }
 
-async function download(
+/** Fetches packages into the cache, each verified against the signed lists. */
+export async function download(
   apt: Apt,
   wanted: readonly LockedPackage[],
   cache: DebCache,
@@ -172,7 +174,8 @@ async function download(
   }
 }
 
-async function openApt(suite: string, architecture: string): Promise<Apt> {
+/** The archive for one machine, its signed lists freshly read. Throws an ImageError when it cannot be reached. */
+export async function openApt(suite: string, architecture: string): Promise<Apt> {
   const mirror = chooseMirror(await hostSourceLists(), process.env["CULVERT_DEBIAN_MIRROR"]);
   return await Apt.open(join(cacheFolder, "apt", `${suite}-${architecture}`), suite, architecture, mirror);
 }

@@ -8,8 +8,9 @@ const MISTAKES: readonly [string, RegExp][] = [
   ["build --bord x86_64", /Unknown option '--bord'; there are --board NAME/],
   ["build --board", /argument missing/],
   ["build --board z80", /no board 'z80'; there is arm64, mipsel, x86_64/],
+  ["cve --tracker", /argument missing; there are --board NAME, --tracker FILE, --all/],
   ["build now", /'now' is one word too many/],
-  ["inspect --locked", /--locked belongs to image build/],
+  ["inspect --locked", /Unknown option '--locked'; there are --board NAME$/],
 ];
 
 describe("image command", () => {
@@ -28,7 +29,7 @@ describe("image command", () => {
     const said: string[] = [];
     context.mock.method(console, "log", (text: string) => said.push(text));
     assert.equal(await runImageCommand(["help"]), 0);
-    for (const word of ["build", "lock", "inspect", "--locked", "CULVERT_DEBIAN_MIRROR"])
+    for (const word of ["build", "lock", "inspect", "cve", "--locked", "--tracker", "CULVERT_DEBIAN_MIRROR"])
       assert.ok(said.join("\n").includes(word));
   });
 });
