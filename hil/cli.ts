@@ -1,4 +1,4 @@
-/** The `culvert` command line: `lab`, `image`, `emulate`, `help`. Each command is loaded when it is used. */
+/** The `culvert` command line: `lab`, `flash`, `image`, `emulate`, `help`. Each command is loaded when it is used. */
 import process from "node:process";
 import { parseArgs } from "node:util";
 import type { Person } from "./bench/person.ts";
@@ -37,6 +37,10 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
                   [--merge] [--dry-run]  reads back, confirms; password in CULVERT_ADMIN_PASSWORD
   culvert emulate [--board NAME]         boot the image with this terminal as its serial console;
                   [--state DIR]          DIR keeps the device's data from one time to the next
+  culvert flash FILE.img --disk /dev/sdX an image onto a disk or card, read back: refuses mounted and system disks, asks
+                  [--yes] [--fixed-disk] do not ask; a disk that is built in will do
+  culvert flash FILE.bundle --device ssh://admin@HOST[:PORT]
+                  [--ssh-options A=B,..] update a device that runs, and wait until it has settled
   culvert image ...                      build firmware images; \`culvert image help\` says how
   culvert help                           this text
 
@@ -87,6 +91,13 @@ async function dispatch(argv: readonly string[]): Promise<number> {
         configure({ file, benches, mode, isDryRun: flags["dry-run"] === true }, person),
       );
     }
+    case "flash": {
+      const given = options(["flash"], rest, ["disk", "device", "ssh-options"], ["yes", "fixed-disk"], "file");
+      const { file, disk, device, "ssh-options": sshOptions } = given;
+      const { flashCommand } = await import("./flash/command.ts");
+      const flags = { yes: given.yes === true, fixedDisk: given["fixed-disk"] === true };
+      return await withPerson((person) => flashCommand({ file, disk, device, sshOptions, ...flags }, person));
+    }
     case "doctor": {
       const { runDoctor } = await import("./doctor.ts");
       return await runDoctor(rest);
@@ -97,7 +108,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     }
     default:
       throw new UsageError(
-        `'${command}' is not a command; there are lab, console, configure, doctor, emulate, image, help`,
+        `'${command}' is not a command; there are lab, console, configure, flash, doctor, emulate, image, help`,
       );
   }
 }

@@ -25,7 +25,7 @@ test("lab list names every suite with its claims", () => {
 });
 
 const MISTAKES: readonly (readonly [string[], RegExp])[] = [
-  [["lba"], /'lba' is not a command; there are lab, console, configure, doctor, emulate, image, help/],
+  [["lba"], /'lba' is not a command; there are lab, console, configure, flash, doctor, emulate, image, help/],
   [
     ["lab"],
     /'lab ' is not a command; there are lab list, run, attach, replay, explain, report, leases, release, schema, record/,
