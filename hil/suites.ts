@@ -9,6 +9,7 @@ import { interopClientSuite } from "./scenarios/interop-client.ts";
 import { interopServerSuite } from "./scenarios/interop-server.ts";
 import { poptopSuite } from "./scenarios/poptop.ts";
 import { routerSuite } from "./scenarios/router.ts";
+import { windowsErrorsSuite } from "./scenarios/windows-errors.ts";
 
 export const SUITES: readonly Suite[] = [
   smokeSuite,
@@ -18,6 +19,7 @@ export const SUITES: readonly Suite[] = [
   interopClientSuite,
   impairedSuite,
   behindNatSuite,
+  windowsErrorsSuite,
   routerSuite,
   boardSuite,
 ];

@@ -85,6 +85,7 @@ export class CcpPolicy implements OptionPolicy {
         if (option.kind !== "mppe") return "reject";
         granted = this.#grant(option.bits, this.#mayInsist && mayNak);
         if (granted !== undefined && bitsOf(granted) === option.bits) return "ack";
+        if (granted === undefined && strengthsIn(option.bits).length > 0) this.#strengthsApart = true;
         const better = granted === undefined ? this.#wantedBits() : bitsOf(granted);
         return { nak: emitCcpOption({ kind: "mppe", bits: better }) };
       },

@@ -6,6 +6,8 @@ export type LinkFailure =
   | AuthFailure
   /** Nothing of the peer's PPP ever arrived: GRE does not pass. */
   | { readonly reason: "lcp-no-response" }
+  /** The peer's LCP arrives, and it answers none of ours: GRE does not pass from here to there. */
+  | { readonly reason: "lcp-unanswered" }
   | { readonly reason: "lcp-not-converging" }
   /** Our own magic number came back: the call ends at ourselves. */
   | { readonly reason: "lcp-loopback" }
@@ -13,6 +15,8 @@ export type LinkFailure =
   | { readonly reason: "no-common-authentication" }
   /** Encryption is required and the peer refuses it, or speaks no CCP at all. */
   | { readonly reason: "encryption-refused" }
+  /** The peer asked for MPPE, was refused because our settings or the authentication method leave none, and hung up. */
+  | { readonly reason: "encryption-not-offered" }
   /** Encryption is required, and the authentication method yields no keys (RFC 3079 §2–§3). */
   | { readonly reason: "no-encryption-keys" }
   /** Both sides encrypt, with no key length in common. */

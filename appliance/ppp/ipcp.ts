@@ -25,6 +25,8 @@ export class IpcpPolicy implements OptionPolicy {
   readonly #settings: IpcpSettings;
   readonly #asked: Map<IpcpAddressKind, Ipv4>;
   #remote = NOWHERE;
+  /** The peer last asked for another address than the one that is meant for it. */
+  #insists = false;
 
   constructor(settings: IpcpSettings) {
     this.#settings = settings;
@@ -35,7 +37,7 @@ export class IpcpPolicy implements OptionPolicy {
   get local(): Ipv4 {
     return this.#asked.get("address") ?? this.#settings.local;
   }
-  /** The peer's address once opened; 0.0.0.0 when it named none. */
+  /** The peer's address once opened; 0.0.0.0 when it named none and was free to choose. */
   get remote(): Ipv4 {
     return this.#remote;
   }
@@ -51,13 +53,13 @@ export class IpcpPolicy implements OptionPolicy {
   judge(raw: readonly RawOption[], mayNak: boolean): Judgement {
     const options = raw.map(parseIpcpOption);
     const remote = this.#settings.remote;
-    const missing =
-      remote === undefined || options.some(({ kind }) => kind === "address")
-        ? []
-        : [emitIpcpOption({ kind: "address", address: remote })];
+    const named = options.find(({ kind }) => kind === "address");
+    const missing = remote === undefined || named ? [] : [emitIpcpOption({ kind: "address", address: remote })];
+    if (named?.kind === "address" && named.address !== NOWHERE) this.#insists = named.address !== remote;
+    // One that keeps its own address would send from it: better no network than one that is silent.
+    if (missing.length > 0 && !mayNak && this.#insists) return { answer: "nak", options: missing };
     const judgement = judgeOptions(raw, mayNak, (option) => this.#verdictOn(parseIpcpOption(option)), missing);
-    if (judgement.answer === "ack")
-      for (const option of options) if (option.kind === "address") this.#remote = option.address;
+    if (judgement.answer === "ack") this.#remote = named?.kind === "address" ? named.address : (remote ?? NOWHERE);
     return judgement;
   }
 

@@ -69,6 +69,7 @@ export class Link {
   #leaving: LinkFailure | undefined;
   #setupDeadline: Millis | undefined;
   #echoDeadline: Millis | undefined;
+  #heardLcp = false;
   /** The peer has sent a packet of the network phase: it knows that it is authenticated. */
   #heardNetwork = false;
   /** The question of `verify` that waits for its answer. */
@@ -111,6 +112,10 @@ export class Link {
   /** Async control character maps for Set-Link-Info (RFC 2637 §2.15). */
   get accms(): { readonly send: number; readonly receive: number } {
     return { send: this.#policy.peer.accm, receive: 0xffffffff };
+  }
+  /** Whether any LCP packet came from the peer: GRE passes in this direction. */
+  get heardLcp(): boolean {
+    return this.#heardLcp;
   }
   /** What the peer said of itself in LCP Identification packets. */
   get identifications(): readonly Buffer[] {
@@ -182,6 +187,7 @@ export class Link {
   #receive(protocol: number, payload: Buffer, now: Millis): void {
     const packet = parseCpPacket(payload);
     if (protocol === Protocol.lcp) {
+      this.#heardLcp ||= packet.ok;
       if (packet.ok) this.#receiveLcp(packet.value, now);
       return;
     }
@@ -216,12 +222,17 @@ export class Link {
     if (packet.code === CpCode.protocolReject && this.#phase.at === "network" && packet.data.length >= 2)
       this.#runNetwork(this.#phase.network.protocolRejected(packet.data.readUInt16BE(), now), now);
     if (packet.code === CpCode.terminateRequest)
-      this.#leaving = this.#auth?.lastRefusal ?? {
-        reason: "terminated-by-peer",
-        ...parseTerminateData(packet.data),
-      };
+      this.#leaving = this.#auth?.lastRefusal ?? this.#whyPeerLeaves(packet.data);
     this.#runLcp({ type: "packet", packet }, now);
     if (this.#policy.isLoopback) this.#close({ reason: "lcp-loopback" }, now);
+  }
+
+  /** A Windows peer says why; of others what they asked for and did not get is the reason. */
+  #whyPeerLeaves(data: Buffer): LinkFailure {
+    const said = parseTerminateData(data);
+    const network = this.#phase.at === "network" ? this.#phase.network : undefined;
+    const unmet = said.windowsError === undefined ? network?.encryptionFailure : undefined;
+    return unmet ?? { reason: "terminated-by-peer", ...said };
   }
 
   #runLcp(input: NegotiationInput, now: Millis): void {
@@ -258,7 +269,9 @@ export class Link {
 
   #lcpFinished({ failure, data }: Extract<NegotiationOutput, { type: "this-layer-finished" }>): void {
     const byPeer = failure === "terminated-by-peer" ? this.#leaving : undefined;
-    this.#end(this.#failure ?? byPeer ?? lcpFailure(failure, data ?? Buffer.alloc(0)));
+    const unanswered = failure === "no-response" && this.#heardLcp;
+    const own: LinkFailure = unanswered ? { reason: "lcp-unanswered" } : lcpFailure(failure, data ?? Buffer.alloc(0));
+    this.#end(this.#failure ?? byPeer ?? own);
   }
 
   // --- authenticate ------------------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@
  */
 import type { MppeStartKeys } from "../crypto/mppe-keys.ts";
 import { Millis, type Random } from "../ports.ts";
-import { CpCode, type CpPacket, emitCpPacket } from "../wire/cp-packet.ts";
+import { parseCcpOption } from "../wire/ccp-option.ts";
+import { CpCode, type CpPacket, emitCpPacket, parseOptions } from "../wire/cp-packet.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
 import { Protocol } from "../wire/ppp-frame.ts";
 import { CcpPolicy, type EncryptionPolicy, type MppeAgreement } from "./ccp.ts";
@@ -54,6 +55,8 @@ export class NetworkPhase {
   readonly #ipv6cp: { readonly policy: Ipv6cpPolicy; readonly negotiation: Negotiation } | undefined;
   #ccp: { readonly policy: CcpPolicy; readonly negotiation: Negotiation } | undefined;
   #encrypted = false;
+  /** The peer sent a Configure-Request with a key length in it. */
+  #peerWantsMppe = false;
   #isUp = false;
   #failed = false;
   #out: NetworkOutput[] = [];
@@ -89,6 +92,13 @@ export class NetworkPhase {
     return set.length === 0 ? undefined : Millis(Math.min(...set));
   }
 
+  /** Why a peer that hangs up now, with its wish for MPPE not granted, does so. */
+  get encryptionFailure(): LinkFailure | undefined {
+    if (this.#isUp || this.#encrypted || !this.#peerWantsMppe) return undefined;
+    if (this.#ccp === undefined) return { reason: "encryption-not-offered" };
+    return this.#ccp.policy.strengthsApart ? { reason: "no-common-strength" } : undefined;
+  }
+
   start(now: Millis): readonly NetworkOutput[] {
     this.#out = [];
     const usable = usableStrengths(this.#keys);
@@ -107,6 +117,7 @@ export class NetworkPhase {
   receive(protocol: number, packet: CpPacket, now: Millis): readonly NetworkOutput[] | undefined {
     this.#out = [];
     const input: NegotiationInput = { type: "packet", packet };
+    if (protocol === Protocol.ccp) this.#peerWantsMppe ||= asksForMppe(packet);
     if (protocol === Protocol.ipcp) this.#runIpcp(input, now);
     else if (protocol === Protocol.ccp && this.#ccp !== undefined) this.#receiveCcp(packet, now);
     else if (protocol === Protocol.ipv6cp && this.#ipv6cp !== undefined) this.#runIpv6cp(input, now);
@@ -235,6 +246,11 @@ export class NetworkPhase {
   #send(protocol: number, packet: CpPacket): void {
     this.#out.push({ type: "send", protocol, payload: emitCpPacket(packet) });
   }
+}
+
+function asksForMppe({ code, data }: CpPacket): boolean {
+  const options = code === CpCode.configureRequest ? parseOptions(data) : undefined;
+  return options?.ok === true && options.value.some((raw) => parseCcpOption(raw).kind === "mppe");
 }
 
 function usableStrengths(keys: SessionKeys): readonly (128 | 56 | 40)[] {

@@ -250,9 +250,10 @@ export class VpnService {
   #accept(connection: ConnectionId, socket: ControlSocket): ControlSocketEvents | undefined {
     const now = this.#ports.clock.now();
     const server = this.#server;
-    const effects = server?.accept(connection, socket.local, socket.peer, now);
-    if (server === undefined || effects === undefined) return undefined;
+    if (server === undefined) return undefined;
+    const { accepted, effects } = server.accept(connection, socket.local, socket.peer, now);
     this.#carryOut(server, effects, now);
+    if (!accepted) return undefined;
     return this.#feed(server, {
       data: (bytes, at) => server.received(connection, bytes, at),
       closed: (reason, at) => server.disconnected(connection, reason, at),

@@ -17,6 +17,7 @@ import type { ClientSettings } from "./settings.ts";
 import { encryptionName, type SessionStatus, type Stage } from "./status.ts";
 import { Tunnel, type TunnelOutput } from "./tunnel.ts";
 import { VirtualInterface } from "./virtual-interface.ts";
+import { windowsErrorText } from "./windows-error.ts";
 
 /** RFC 2637 §3.1.4 and Windows' dial-out timer ([MS-PTPT] 3.3.2). */
 const CONNECT_MS = 60_000;
@@ -304,13 +305,13 @@ export class PptpClient {
     this.#method = undefined;
     this.#encryption = "none";
     this.#interface.ended(now);
-    const { what, windowsError, advice } = diagnose(failure, stage);
+    const { what, windowsError, advice } = diagnose(failure, stage, "client");
     this.#lastFailure = undefined;
     if (isOrderly(failure, stage)) {
       this.#log("info", what);
       return;
     }
-    const code = windowsError === undefined ? "" : `; a Windows client would show error ${windowsError}`;
+    const code = windowsError === undefined ? "" : `; a Windows client would show ${windowsErrorText(windowsError)}`;
     this.#lastFailure = `failed after stage ${stage}: ${what}${code}${advice === "" ? "" : `; ${advice}`}`;
     this.#log("warning", this.#lastFailure);
   }

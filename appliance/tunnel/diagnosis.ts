@@ -1,21 +1,24 @@
 /**
- * What happened to a session, in words for a person: the last completed stage, what went wrong, the error code a
- * Windows client shows for it, and what to look at. The codes are Microsoft's (raserror.h); the causes are what users
- * of such routers ran into.
+ * What happened to a session, in words for a person: what went wrong, the error code a Windows client shows for it, and
+ * what to look at. The codes are those of `windows-error.ts`; the causes are what users of such routers ran into.
  */
 import type { LinkFailure } from "../ppp/failure.ts";
 import type { CallEnd } from "../pptp/calls.ts";
 import type { ControlClose } from "../pptp/control-connection.ts";
 import { codeText, DISCONNECT_RESULT } from "../wire/control-code.ts";
 import type { Stage } from "./status.ts";
+import type { WindowsErrorCode } from "./windows-error.ts";
 
 export type SessionFailure =
   | LinkFailure
-  | { readonly reason: "call-ended"; readonly end: CallEnd }
+  /** `heardGre`, for a call that ends before LCP is open: whether LCP came from the peer. */
+  | { readonly reason: "call-ended"; readonly end: CallEnd; readonly heardGre?: boolean }
   | { readonly reason: "control-closed"; readonly why: ControlClose; readonly text: string }
   | { readonly reason: "connection-lost"; readonly text: string }
   /** Client: the server dialled us at the same moment, and its connection goes first (RFC 2637 §3.1.3). */
   | { readonly reason: "collision" }
+  /** The server turned a connection away: too many of this address, or in all, have come to nothing yet. */
+  | { readonly reason: "too-many-connections"; readonly limit: number; readonly ofPeer: boolean }
   /** No RADIUS server answered, and nobody else could be asked about the caller. */
   | { readonly reason: "radius-no-answer" }
   /** A RADIUS server let the caller in on terms that cannot be had here. */
@@ -32,7 +35,10 @@ export type SessionFailure =
 export interface Diagnosis {
   /** What happened, one sentence without a full stop. */
   readonly what: string;
-  /** What Windows shows, or undefined when it shows no error (the user hung up). */
+  /**
+   * What a Windows client shows, or undefined when it shows no error (the user hung up). One of `WINDOWS_ERRORS`, unless the
+   * peer itself named another.
+   */
   readonly windowsError: number | undefined;
   /** What to check, one sentence; empty when there is nothing to do. */
   readonly advice: string;
@@ -65,12 +71,19 @@ const GRE_ADVICE =
 /** What Windows says to the ways in which TCP can fail at once; 809 is no answer at all. */
 const UNREACHABLE: Readonly<Record<string, number>> = { ECONNREFUSED: 808, ENETUNREACH: 769, EHOSTUNREACH: 769 };
 
-export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
+/** `role` is ours: a server tells what its caller's Windows shows, a client what Windows would show in its place. */
+export function diagnose(failure: SessionFailure, stage: Stage, role: "server" | "client"): Diagnosis {
   switch (failure.reason) {
     case "lcp-no-response":
       return {
         what: "the control connection works, but no GRE packet came from the peer",
         windowsError: 806,
+        advice: GRE_ADVICE,
+      };
+    case "lcp-unanswered":
+      return {
+        what: "GRE packets come from the peer, but it answers none of this device's: they do not reach it",
+        windowsError: 619,
         advice: GRE_ADVICE,
       };
     case "lcp-not-converging":
@@ -82,7 +95,7 @@ export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
     case "lcp-loopback":
       return {
         what: "the call ends at this device itself: its own LCP magic number came back",
-        windowsError: 721,
+        windowsError: 737,
         advice: "check that the server address is not one of this device's own",
       };
     case "no-common-authentication":
@@ -108,20 +121,26 @@ export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
     case "no-free-address":
       return {
         what: "no free address is left in the pool for this session",
-        windowsError: 720,
+        windowsError: 734, // the whole link ends: IPCP, which would make it 720, never begins
         advice:
           "make the pool larger, or look for sessions that should have ended; a fixed address may be in use already",
       };
     case "encryption-refused":
       return {
         what: "the peer refuses MPPE encryption, which this device requires",
-        windowsError: 742,
+        windowsError: role === "server" ? 741 : 742,
         advice: "require encryption in the peer's settings (Windows: Data encryption, Require encryption)",
+      };
+    case "encryption-not-offered":
+      return {
+        what: "the peer requires MPPE encryption, and this device does none in this session",
+        windowsError: role === "server" ? 742 : 741,
+        advice: "set encryption to optional or required, and authenticate by MS-CHAPv2: PAP and CHAP-MD5 make no keys",
       };
     case "no-encryption-keys":
       return {
         what: "encryption is required, but this authentication method makes no keys",
-        windowsError: 742,
+        windowsError: role === "server" ? 734 : 742,
         advice: "use MS-CHAPv2: PAP and CHAP-MD5 cannot be encrypted",
       };
     case "no-common-strength":
@@ -150,7 +169,7 @@ export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
         advice: "check the address pool, and that the peer has TCP/IP switched on for this connection",
       };
     case "terminated-by-peer":
-      return terminated(failure.windowsError, failure.message, stage);
+      return terminated(failure.windowsError, failure.message, stage, role);
     case "echo-timeout":
       return {
         what: "the peer no longer answers LCP Echo-Requests",
@@ -166,13 +185,17 @@ export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
     case "administrative":
       return { what: "hung up on this device", windowsError: 629, advice: "" };
     case "call-ended":
-      return callEnded(failure.end, stage);
+      return callEnded(failure.end, stage, role, failure.heardGre);
     case "control-closed":
-      return { what: failure.text, windowsError: stage === "network-up" ? 807 : 619, advice: "" };
+      return {
+        what: failure.text,
+        windowsError: failure.why === "refused-by-peer" ? 629 : controlLost(stage),
+        advice: "",
+      };
     case "connection-lost":
       return {
         what: `the control connection broke: ${failure.text}`,
-        windowsError: stage === "network-up" ? 807 : 619,
+        windowsError: controlLost(stage),
         advice: "look for a firewall or NAT that drops TCP port 1723",
       };
     case "collision":
@@ -180,6 +203,13 @@ export function diagnose(failure: SessionFailure, stage: Stage): Diagnosis {
         what: "both sides dialled at once; the other side's call goes first",
         windowsError: undefined,
         advice: "",
+      };
+    case "too-many-connections":
+      return {
+        what: `turned away: ${failure.limit} connections ${failure.ofPeer ? "of this address " : ""}have no session yet`,
+        windowsError: 629,
+        advice:
+          "somebody tries passwords or ports, or many callers share this address: look at the other lines about it",
       };
     case "radius-no-answer":
       return {
@@ -244,7 +274,17 @@ function quoted(message: string): string {
     .replace(/[.\s]+$/, "");
 }
 
-function terminated(windowsError: number | undefined, message: string, stage: Stage): Diagnosis {
+/** 807 before the tunnel is up (Microsoft TechNet, see `windows-error.ts`); a port that closes during set-up is 619, as a Windows 7 showed. */
+function controlLost(stage: Stage): WindowsErrorCode {
+  return stage === "call-established" || stage === "lcp-opened" || stage === "authenticated" ? 619 : 807;
+}
+
+function terminated(
+  windowsError: number | undefined,
+  message: string,
+  stage: Stage,
+  role: "server" | "client",
+): Diagnosis {
   if (windowsError !== undefined && windowsError !== 0)
     return { what: `the Windows client ended the session with its error ${windowsError}`, windowsError, advice: "" };
   const said = message === "" ? "" : `: ${quoted(message)}`;
@@ -252,12 +292,13 @@ function terminated(windowsError: number | undefined, message: string, stage: St
     return { what: `the peer hung up${said}`, windowsError: undefined, advice: "" };
   return {
     what: `the peer ended the session during set-up${said}`,
-    windowsError: 628,
+    windowsError: role === "server" ? 628 : 734,
     advice: "look at the peer's own log",
   };
 }
 
-function callEnded(end: CallEnd, stage: Stage): Diagnosis {
+function callEnded(end: CallEnd, stage: Stage, role: "server" | "client", heardGre: boolean | undefined): Diagnosis {
+  const gre = greSeen(heardGre);
   switch (end.reason) {
     case "cleared":
       return { what: "hung up on this device", windowsError: 629, advice: "" };
@@ -267,8 +308,8 @@ function callEnded(end: CallEnd, stage: Stage): Diagnosis {
         return { what: `the peer hung up: ${result}`, windowsError: undefined, advice: "" };
       }
       return {
-        what: "the peer gave up the call during set-up",
-        windowsError: stage === "call-established" ? 806 : 628,
+        what: `the peer gave up the call during set-up${gre}`,
+        windowsError: stage !== "call-established" ? 628 : role === "server" ? 806 : 619,
         advice: stage === "call-established" ? GRE_ADVICE : "look at the peer's own log",
       };
     case "refused":
@@ -277,9 +318,15 @@ function callEnded(end: CallEnd, stage: Stage): Diagnosis {
       return { what: "the call was never answered", windowsError: 619, advice: "" };
     case "control-connection-closed":
       return {
-        what: "the peer closed the control connection",
-        windowsError: stage === "network-up" ? 807 : 619,
+        what: `the peer closed the control connection${gre}`,
+        windowsError: controlLost(stage),
         advice: stage === "call-established" ? GRE_ADVICE : "",
       };
   }
+}
+
+/** Which way GRE fails, as far as it can be told from here. */
+function greSeen(heardGre: boolean | undefined): string {
+  if (heardGre === undefined) return "";
+  return heardGre ? ": its GRE packets come, and those to it seem to be lost" : ": no GRE packet of its came";
 }

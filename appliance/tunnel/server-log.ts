@@ -4,6 +4,7 @@ import { diagnose, isOrderly, type SessionFailure } from "./diagnosis.ts";
 import type { Effect } from "./effect.ts";
 import type { Stage } from "./status.ts";
 import { StrangerLog } from "./stranger-log.ts";
+import { windowsErrorText } from "./windows-error.ts";
 
 type Level = "debug" | "info" | "warning";
 
@@ -30,12 +31,12 @@ export class ServerLog {
   report(who: string, failure: SessionFailure, stage: Stage, known: boolean, now: Millis): void {
     const log = (level: "info" | "warning", text: string): void =>
       known ? this.write(level, text) : this.stranger(level, text, now);
-    const { what, windowsError, advice } = diagnose(failure, stage);
+    const { what, windowsError, advice } = diagnose(failure, stage, "server");
     if (isOrderly(failure, stage)) {
       log("info", `${who}: ${what}`);
       return;
     }
-    const code = windowsError === undefined ? "" : `; Windows shows error ${windowsError}`;
+    const code = windowsError === undefined ? "" : `; Windows shows ${windowsErrorText(windowsError)}`;
     const hint = advice === "" ? "" : `; ${advice}`;
     log("warning", `${who}: failed after stage ${stage}: ${what}${code}${hint}`);
   }

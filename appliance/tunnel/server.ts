@@ -24,6 +24,7 @@ import type { Session, SessionInput, SessionOutput, SessionSettings } from "./se
 import type { Account, RateLimit, ServerSettings } from "./settings.ts";
 import { encryptionName, type SessionStatus, type Stage } from "./status.ts";
 import { Tunnel, type TunnelOutput } from "./tunnel.ts";
+import { windowsErrorText } from "./windows-error.ts";
 
 /** Connections of one address that have not come as far as a session in `network-up`: more is a flood, or a broken client. */
 const HALF_OPEN_PER_PEER = 16;
@@ -33,6 +34,11 @@ const HALF_OPEN_IN_ALL = 256;
 export const LAST_SERVER_SESSION_ID = 99_999;
 /** windows.md §4, start race. */
 const HOLD_LCP_MS = 100;
+/**
+ * More than the ten Configure-Requests of a Windows caller: who gives up first decides what Windows shows, and a caller that
+ * does so itself names GRE (806), where one that is hung up on says 619.
+ */
+const LCP_REQUESTS = 14;
 
 export class PptpServer {
   readonly #random: Random;
@@ -74,6 +80,8 @@ export class PptpServer {
   /** New sessions go by the new settings; running ones stay, unless their account is gone, disabled or has a new password. */
   configure(settings: ServerSettings, accounts: readonly Account[], now: Millis): readonly Effect[] {
     return this.#collect(() => {
+      if (this.#settings.enabled && !settings.enabled)
+        this.#log.write("info", `the server is off: ${windowsOf(809)} from the WAN, ${windowsOf(808)} from the LAN`);
       this.#settings = settings;
       this.#admission.configure(settings.accountSources, accounts);
       this.#pool.resize(settings.pool);
@@ -105,17 +113,23 @@ export class PptpServer {
 
   // --- control connections -----------------------------------------------------------------------------------------
 
-  /** A TCP connection came in. `undefined` refuses it: drop it without a word. */
-  accept(connection: ConnectionId, local: Ipv4, peer: Ipv4, now: Millis): readonly Effect[] | undefined {
+  /** A TCP connection came in. Unless it is `accepted` it is to be dropped. */
+  accept(
+    connection: ConnectionId,
+    local: Ipv4,
+    peer: Ipv4,
+    now: Millis,
+  ): { readonly accepted: boolean; readonly effects: readonly Effect[] } {
     const halfOpen = [...this.#tunnels.values()].filter((tunnel) => !this.#hasNetwork(tunnel));
     const ofPeer = halfOpen.filter((tunnel) => tunnel.ends.peer === peer).length;
-    if (!this.#settings.enabled || halfOpen.length >= HALF_OPEN_IN_ALL || ofPeer >= HALF_OPEN_PER_PEER)
-      return undefined;
+    if (!this.#settings.enabled) return { accepted: false, effects: [] };
+    if (halfOpen.length >= HALF_OPEN_IN_ALL || ofPeer >= HALF_OPEN_PER_PEER)
+      return { accepted: false, effects: this.#turnAway(peer, ofPeer >= HALF_OPEN_PER_PEER, now) };
     const policy = { acceptCall: () => this.#acceptCall(), answersStart: () => this.#answersStart(local, peer) };
     const ends = { connection, role: "server", local, peer } as const;
     const tunnel = new Tunnel(ends, policy, this.#random, this.#callIds, now);
     this.#tunnels.set(connection, tunnel);
-    return this.#collect(() => this.#take(tunnel, tunnel.open(now), now));
+    return { accepted: true, effects: this.#collect(() => this.#take(tunnel, tunnel.open(now), now)) };
   }
 
   received(connection: ConnectionId, bytes: Buffer, now: Millis): readonly Effect[] {
@@ -188,6 +202,12 @@ export class PptpServer {
       for (const tunnel of [...this.#tunnels.values()])
         if (tunnel.deadline !== undefined && now >= tunnel.deadline) this.#take(tunnel, tunnel.tick(now), now);
     });
+  }
+
+  #turnAway(peer: Ipv4, ofPeer: boolean, now: Millis): readonly Effect[] {
+    const limit = ofPeer ? HALF_OPEN_PER_PEER : HALF_OPEN_IN_ALL;
+    const failure = { reason: "too-many-connections", limit, ofPeer } as const;
+    return this.#collect(() => this.#log.report(formatIpv4(peer), failure, "tcp-connected", false, now));
   }
 
   #hasNetwork(tunnel: Tunnel): boolean {
@@ -402,9 +422,14 @@ export class PptpServer {
       encryption,
       ipv6,
       identifications: [],
+      timers: { ...PLAIN_LINK.timers, maxConfigure: LCP_REQUESTS },
     };
     return { link, mtu, holdLcpMs: HOLD_LCP_MS };
   }
+}
+
+function windowsOf(code: 808 | 809): string {
+  return `Windows shows ${windowsErrorText(code)}`;
 }
 
 function where(tunnel: Tunnel): string {

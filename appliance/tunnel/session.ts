@@ -128,10 +128,16 @@ export class Session {
         ];
       }
       case "call-gone":
-        return this.#end(this.#pendingFailure ?? this.#link.leaving ?? input.failure);
+        return this.#end(this.#pendingFailure ?? this.#link.leaving ?? this.#withGre(input.failure));
       case "tick":
         return this.#tick(now);
     }
+  }
+
+  /** A call that ends before LCP is open most often does so for want of GRE: which way, we can tell in part. */
+  #withGre(failure: SessionFailure): SessionFailure {
+    if (failure.reason !== "call-ended" || this.#stage !== "call-established") return failure;
+    return { ...failure, heardGre: this.#link.heardLcp };
   }
 
   #established(now: Millis): readonly SessionOutput[] {

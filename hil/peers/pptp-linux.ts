@@ -34,6 +34,8 @@ export interface Dialing {
   /** Subnets to reach through the tunnel, such as `192.168.1.0/24`. */
   readonly routes: readonly string[];
   readonly disorder?: Disorder;
+  /** Further options of pppd(8), which count more than the others: `noip`, `10.1.2.3:`. */
+  readonly options?: string;
 }
 
 /** The call as the client sees it. */
@@ -66,12 +68,12 @@ export class PptpLinux implements SelfCheck {
 
   /** Ends what an earlier failure left behind, dials, and returns once the network is up; throws a `DialError` with pppd's own words otherwise. */
   async dial(dialing: Dialing): Promise<DialedCall> {
-    const { server, user, password, protection, routes, disorder } = dialing;
+    const { server, user, password, protection, routes, disorder, options = "" } = dialing;
     const test = disorder === undefined ? "" : ` --test-type ${disorder.type} --test-rate ${disorder.every}`;
     const { status } = await this.#guest.shell.try(
       `killall -q -KILL pppd pptp; rm -f ${PPPD_LOG}; pppd pty "pptp ${server} --nolaunchpppd --nohostroute${test}" updetach noauth` +
         ` ${callerOptions(protection)} nobsdcomp nodeflate novj noipdefault usepeerdns` +
-        ` user ${quote(user)} password ${quote(password)} unit 0 debug logfile ${PPPD_LOG}`,
+        ` user ${quote(user)} password ${quote(password)} unit 0 debug logfile ${PPPD_LOG} ${options}`,
       DIAL_WITHIN_MS,
     );
     const log = await this.#guest.shell.run(`cat ${PPPD_LOG}`);
@@ -79,6 +81,16 @@ export class PptpLinux implements SelfCheck {
     if (status !== 0 || network === undefined) throw new DialError(this.#guest.name, dialing, status, log);
     for (const route of routes) await this.#guest.shell.run(`ip route add ${route} dev ${INTERFACE}`);
     return { ...network, agreed: parseAgreement(log) };
+  }
+
+  /** Has the user give up so many seconds from now, whatever the call has come to. */
+  async hangUpIn(seconds: number): Promise<void> {
+    await this.#guest.shell.run(`(sleep ${seconds}; kill -TERM $(pidof pppd)) >/dev/null 2>&1 &`);
+  }
+
+  /** Opens so many TCP connections to the server's control port, on which it says nothing. */
+  async openIdle(server: string, count: number): Promise<void> {
+    await this.#guest.shell.run(`for n in $(seq ${count}); do sleep 60 | nc ${server} 1723 >/dev/null 2>&1 & done`);
   }
 
   ailment = () => pppdAilment(this.#guest);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type ControlMessage, parseControlMessage } from "../../appliance/wire/control-message.ts";
 import { emitPppFrame, PLAIN_FRAMING, Protocol } from "../../appliance/wire/ppp-frame.ts";
 import { dissect } from "../../hil/net/dissect.ts";
-import { editGre, editMessage } from "../../hil/net/edit.ts";
+import { editControl, editGre, editMessage, reset } from "../../hil/net/edit.ts";
 import { onesComplement, sum16 } from "../../hil/net/ip/checksum.ts";
 import { cutIntoFragments, emitIpv4Packet, parseIpv4Packet } from "../../hil/net/ip/packet.ts";
 import { gre, lcp, ppp, pptp, type Query } from "../../hil/net/query.ts";
@@ -167,4 +167,29 @@ test("editing what only fragments carry changes nothing, and says so", () => {
     bench.mobile.transmit(Buffer.concat([whole.subarray(0, 14), emitIpv4Packet(piece)]));
   }
   assert.equal(bench.comments().at(-1), "trap: edit GRE every GRE data; no whole GRE packet lies in this frame");
+});
+
+test("reset makes a segment the end of its connection, with checksums that hold", () => {
+  const { link, mobile, device } = linkBench();
+  link.trap(reset, every, pptp.message("echo-request"));
+  mobile.transmit(tcpFrame(7, controlBytes(ECHO_REQUEST)));
+  const frame = device.got[0]?.frame;
+  assert.ok(frame !== undefined);
+  const { tcp } = dissect(frame);
+  assert.equal(tcp?.sequence, 7);
+  assert.equal(tcp?.payload.length, 0);
+  assert.equal(frame.readUInt8(14 + 20 + 13), 0x14, "RST and ACK");
+  assert.equal(onesComplement(sum16(frame, 14, 34)), 0, "IPv4 header");
+  assert.equal(onesComplement(sum16(frame, 26, 34) + 6 + 20 + sum16(frame, 34, 54)), 0, "TCP");
+});
+
+test("a control packet inside GRE is changed in place, and only where one is", () => {
+  const { link, mobile, device } = linkBench();
+  const nak = editControl("make it a Nak", (_packet, bytes) => void bytes.writeUInt8(3, 0));
+  link.trap(nak, every, gre.data);
+  mobile.transmit(pppControlFrame(1, Protocol.lcp, 2, 9));
+  mobile.transmit(greFrame({ sequence: 2, payload: pppData(Protocol.ipv4) }));
+  const [changed, untouched] = device.got.map(({ frame }) => dissect(frame));
+  assert.deepEqual([changed?.cp?.code, changed?.cp?.identifier], [3, 9]);
+  assert.equal(untouched?.ppp?.protocol, Protocol.ipv4);
 });

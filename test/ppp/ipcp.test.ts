@@ -45,6 +45,18 @@ test("a client that asks for no address is told to, until it may not be told any
   assert.equal(judged(server(), ""), "nak 0306c0a80164");
   assert.equal(judged(server(), "", false), "ack");
 });
+test("a client that names no address at all gets what is meant for it", () => {
+  const ipcp = server();
+  assert.equal(judged(ipcp, "", false), "ack");
+  assert.equal(formatIpv4(ipcp.remote), "192.168.1.100");
+});
+test("a client that insists on another address gets no network, however long it asks", () => {
+  const ipcp = server();
+  assert.equal(judged(ipcp, "03060a636363"), "nak 0306c0a80164");
+  assert.equal(judged(ipcp, "03060a636363", false), "reject 03060a636363");
+  assert.equal(judged(ipcp, "", false), "nak 0306c0a80164");
+  assert.equal(judged(ipcp, "0306c0a80164", false), "ack", "it may still give in");
+});
 test("Van Jacobson compression and the old addresses option are rejected", () => {
   assert.equal(judged(server(), "0206002d0f01 0306c0a80164"), "reject 0206002d0f01");
   assert.equal(judged(server(), "010ac0a80164c0a80101"), "reject 010ac0a80164c0a80101");

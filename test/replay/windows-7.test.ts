@@ -154,7 +154,7 @@ test("a Windows 7 client drives our server to an open IPCP, and its MPPE data de
   };
   const account = { ...ALICE, user: "vpnuser", password: "vpnuser123" };
   carryOut(server.configure(settings, [account], Millis(0)));
-  carryOut(server.accept(ConnectionId(1), SERVER, CLIENT, Millis(0)));
+  carryOut(server.accept(ConnectionId(1), SERVER, CLIENT, Millis(0)).effects);
   const skipped: string[] = [];
   for (const [index, packet] of (capture ?? []).entries()) {
     if (packet.source !== CLIENT) continue;

@@ -131,10 +131,9 @@ export class Desk {
     const connection = ConnectionId(this.#callers.size + 1);
     const caller = new Caller(this, connection, peer);
     this.#callers.set(connection, caller);
-    const effects = this.server.accept(connection, ip("203.0.113.1"), peer, Millis(this.now));
-    if (effects === undefined) return undefined;
+    const { accepted, effects } = this.server.accept(connection, ip("203.0.113.1"), peer, Millis(this.now));
     this.carryOut(effects);
-    return caller;
+    return accepted ? caller : undefined;
   }
   /** A caller with its own address. */
   caller(): Caller {

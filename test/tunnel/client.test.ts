@@ -40,14 +40,14 @@ test("TCP without an answer is given up after 60 s", () => {
 
 test("a server that accepts and says nothing is left after 30 s", () => {
   const dialer = new Dialer().connected().advance(30_000);
-  assert.match(dialer.client.lastFailure ?? "", /after stage tcp-connected: no Start-Control-Connection message.*619/);
+  assert.match(dialer.client.lastFailure ?? "", /after stage tcp-connected: no Start-Control-Connection message.*807/);
 });
 
 test("a server that refuses the connection is quoted", () => {
   const refusal = Buffer.from(WINDOWS_CONTROL.startReply);
   refusal[14] = 4;
   const dialer = new Dialer().connected().receive(refusal);
-  assert.match(dialer.client.lastFailure ?? "", /not authorized to establish a command channel \(4\).*619/);
+  assert.match(dialer.client.lastFailure ?? "", /not authorized to establish a command channel \(4\).*629/);
 });
 
 test("a server that refuses the call is quoted, and left with Stop-Control-Connection", () => {
@@ -154,7 +154,7 @@ const FAILURES: Readonly<Record<string, readonly [Partial<ServerSettings>, Parti
   "no common method": [
     {},
     { authentication: ["pap"] },
-    /after stage call-established: the peer ended the session during set-up.*error 628/,
+    /after stage call-established: the peer ended the session during set-up.*error 734/,
   ],
   "encryption only here": [
     { encryption: NO_ENCRYPTION },
@@ -171,7 +171,7 @@ const FAILURES: Readonly<Record<string, readonly [Partial<ServerSettings>, Parti
     { authentication: ["pap"] },
     /after stage authenticated: encryption is required, but this authentication method makes no keys.*742/,
   ],
-  "an empty pool": [{ pool: { start: ip("192.168.1.200"), count: 0 } }, {}, /after stage authenticated: .*628/],
+  "an empty pool": [{ pool: { start: ip("192.168.1.200"), count: 0 } }, {}, /after stage authenticated: .*734/],
 };
 for (const [name, [server, client, told]] of Object.entries(FAILURES))
   test(`${name} is reported with stage, cause and code, and both ends are clean`, () => {

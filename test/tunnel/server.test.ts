@@ -18,6 +18,10 @@ test("sixteen half-open connections of one address, the seventeenth is refused; 
   const first = desk.accept(peer);
   for (let n = 1; n < 16; n++) assert.ok(desk.accept(peer), `number ${n + 1}`);
   assert.equal(desk.accept(peer), undefined);
+  assert.match(
+    last(desk),
+    /^warning 198\.51\.100\.7: failed after stage tcp-connected: turned away: 16 connections.* error 629;/,
+  );
   assert.ok(desk.accept(ip("198.51.100.8")));
   first?.hangUpTcp();
   assert.ok(desk.accept(peer), "one left, one comes");
@@ -134,13 +138,13 @@ test("an account's fixed address is its own: given to it, kept from others, insi
   assert.equal(desk.caller().connected("carol").session?.address, ip("10.9.9.9"));
 });
 
-test("an empty pool ends the session before IPCP, and the log says 720 and why", () => {
+test("an empty pool ends the session before IPCP, and the log says 734 and why", () => {
   const desk = new Desk({ pool: { start: ip("192.168.1.200"), count: 1 } });
   desk.caller().connected();
   const second = desk.caller().authenticated();
   assert.ok(!second.heard().some((line) => line.startsWith("8021")));
   second.packet(Protocol.lcp, 6, 0, "");
-  assert.match(last(desk), /failed after stage authenticated: no free address.*Windows shows error 720; make the pool/);
+  assert.match(last(desk), /failed after stage authenticated: no free address.*Windows shows error 734; make the pool/);
 });
 
 test("an address comes back when its session ends, whichever way", () => {
@@ -238,7 +242,7 @@ test("a caller whose GRE never arrives is logged with the last stage, 806 and wh
       last(desk),
       /^warning session 1 \(no user yet\) from 198\.51\.100\.1: failed after stage call-established/,
     );
-    assert.match(last(desk), /Windows shows error 806; let IP protocol 47 \(GRE\)/);
+    assert.match(last(desk), /Windows shows error 806 \(XP: 721\); let IP protocol 47 \(GRE\)/);
   }
 });
 

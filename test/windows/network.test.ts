@@ -86,7 +86,7 @@ test("windows.md §7 CCP: the same client where encryption is required gets no n
   assert.equal(caller.said().at(-1)?.code, 5);
   caller.packet(Protocol.lcp, 6, 0, "");
   assert.equal(caller.has("network-up"), false);
-  assert.match(desk.told.at(-1) ?? "", /after stage authenticated: the peer refuses MPPE.*Windows shows error 742/);
+  assert.match(desk.told.at(-1) ?? "", /after stage authenticated: the peer refuses MPPE.*Windows shows error 741/);
 });
 
 test("windows.md §7 CCP: a Terminate-Request of CCP leaves IPCP unharmed where encryption is optional", () => {
