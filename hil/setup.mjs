@@ -44,6 +44,8 @@ export const NEEDED = [
   { package: "qemu-utils", shows: "qemu-io", for: "tests" },
   { package: "e2fsprogs", shows: "debugfs", for: "tests" },
   { package: "openssh-server", shows: "sshd", for: "tests" },
+  { package: "openssh-client", shows: "ssh", for: "tests" },
+  { package: "dropbear-bin", shows: "dropbear", for: "tests" },
 ];
 
 /** One line that says why this Node cannot be used, or undefined. */

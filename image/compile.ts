@@ -22,7 +22,7 @@ export interface AppSources {
   readonly entry: string;
   /**
    * The folder of the addon's .c and .h files; undefined for an app without one. Each .c file of its folder `programs`, if it
-   * has one, is a program of its own.
+   * has one, is a program of its own, and each of `preload` a shared object that other programs are started with.
    */
   readonly native: string | undefined;
 }
@@ -39,9 +39,15 @@ export interface CompiledApp {
   readonly modules: readonly string[];
   /** culvert.node */
   readonly addon: Buffer | undefined;
-  /** Programs in C, sorted by name. */
+  /** Programs and shared objects in C. */
   readonly programs: readonly { readonly name: string; readonly data: Buffer }[];
 }
+
+/** What becomes of the .c files in a folder below the addon's. */
+const KINDS = [
+  { folder: "programs", suffix: "", flags: [] },
+  { folder: "preload", suffix: ".so", flags: ["-shared", "-fPIC"] },
+] as const;
 
 // Times and file sizes of 64 bits on machines of 32, too.
 const FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-D_FILE_OFFSET_BITS=64", "-D_TIME_BITS=64"] as const;
@@ -52,17 +58,11 @@ export async function compile({ entry, native }: AppSources, compiler: Compiler)
   const bundled = await bundleApp(entry);
   if (native === undefined) return { ...bundled, addon: undefined, programs: [] };
   const addon = await readFile(await compileAddon(native, compiler));
-  const programs = cFiles(join(native, "programs")).filter((name) => name.endsWith(".c"));
-  return {
-    ...bundled,
-    addon,
-    programs: await Promise.all(
-      programs.map(async (source) => {
-        const name = basename(source, ".c");
-        return { name, data: await readFile(await compileProgram(join(native, "programs"), name, compiler)) };
-      }),
-    ),
-  };
+  const programs = (await compilePrograms(native, compiler)).map(async (file) => ({
+    name: basename(file),
+    data: await readFile(file),
+  }));
+  return { ...bundled, addon, programs: await Promise.all(programs) };
 }
 
 /** Names are kept and nothing is minified: a stack trace from a device must be readable. */
@@ -105,9 +105,17 @@ async function compileAddon(folder: string, compiler: Compiler): Promise<string>
   return await compileC({ folder, sources, flags, inputs, output: "culvert.node", compiler });
 }
 
-/** Compiles one program of one source file. Returns its path. */
-async function compileProgram(folder: string, name: string, compiler: Compiler): Promise<string> {
-  return await compileC({ folder, sources: [`${name}.c`], flags: [], inputs: [], output: name, compiler });
+/** Compiles what is made of one source file each. Returns the paths. */
+async function compilePrograms(native: string, compiler: Compiler): Promise<readonly string[]> {
+  const wanted = KINDS.flatMap(({ folder, suffix, flags }) =>
+    cFiles(join(native, folder))
+      .filter((source) => source.endsWith(".c"))
+      .map((source) => {
+        const output = `${basename(source, ".c")}${suffix}`;
+        return { folder: join(native, folder), sources: [source], flags, inputs: [], output, compiler };
+      }),
+  );
+  return await Promise.all(wanted.map(compileC));
 }
 
 interface Compilation {
@@ -148,6 +156,12 @@ function cFiles(folder: string): string[] {
         .filter((name) => /\.[ch]$/.test(name))
         .sort()
     : [];
+}
+
+/** The appliance's programs and shared objects for this host, by file name: where each lies. */
+export async function compileHostPrograms(): Promise<ReadonlyMap<string, string>> {
+  const paths = await compilePrograms(APPLIANCE.native ?? "", await hostCompiler());
+  return new Map(paths.map((path) => [basename(path), path]));
 }
 
 /** Puts the appliance's addon for this host where tests load it from. Returns its path. */

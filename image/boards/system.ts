@@ -4,6 +4,7 @@
 export const SYSTEM_PACKAGES: readonly string[] = [
   "busybox-static",
   "dnsmasq-base",
+  "dropbear-bin",
   "e2fsprogs",
   "libaudit1",
   "libblkid1",
@@ -43,6 +44,8 @@ export const SYSTEM_PACKAGES: readonly string[] = [
   "libstdc++6",
   "libsystemd0",
   "libtinfo6",
+  "libtomcrypt1",
+  "libtommath1",
   "libunistring2",
   "libuuid1",
   "libuv1",
@@ -59,8 +62,10 @@ export const SYSTEM_PACKAGES: readonly string[] = [
 
 /** Programs in the image; their libraries follow by themselves. */
 export const SYSTEM_EXECUTABLES: readonly string[] = [
+  "/usr/bin/dropbearkey",
   "/usr/bin/node",
   "/usr/sbin/dnsmasq",
+  "/usr/sbin/dropbear",
   "/usr/sbin/mke2fs",
   "/usr/sbin/nft",
   "/usr/sbin/pppd",

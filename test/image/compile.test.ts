@@ -1,10 +1,10 @@
 /** Bundling and the addon, with the real esbuild and gcc; the result runs in this Node. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { compile, compileHostAddon } from "../../image/compile.ts";
+import { APPLIANCE, compile, compileHostAddon, compileHostPrograms } from "../../image/compile.ts";
 import { projectRoot } from "../../image/project.ts";
 import { hostCompiler } from "../../image/toolchain.ts";
 import { FIXTURE_APP, scratchFolder, writeAt } from "./fixture.ts";
@@ -29,6 +29,14 @@ test("the same sources give the same bytes, free of this checkout's path", async
   assert.deepEqual(first, second);
   assert.equal(first.bundle.includes(projectRoot), false);
   assert.equal(first.addon?.includes(projectRoot), false);
+});
+
+test("each C file of programs becomes a program, each of preload a shared object, for this host and in the app alike", async () => {
+  const files = await compileHostPrograms();
+  const { programs } = await compile(APPLIANCE, host);
+  assert.deepEqual([...files.keys()].sort(), programs.map(({ name }) => name).sort());
+  for (const { name, data } of programs) assert.deepEqual(readFileSync(files.get(name) ?? ""), data, name);
+  assert.deepEqual([...files.keys()].sort(), ["attach", "check-password.so"]);
 });
 
 test("the appliance's addon for this host lies where tests load it from, and loads", async () => {

@@ -9,6 +9,7 @@ import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type Vpn } from "../../appliance/service/appliance.ts";
 import { describeFirmware } from "../../appliance/service/firmware.ts";
 import { Journal } from "../../appliance/service/journal.ts";
+import type { SshService } from "../../appliance/service/ssh.ts";
 import { Tracer } from "../../appliance/service/trace.ts";
 import type { ClientStatus } from "../../appliance/service/vpn.ts";
 import type { SessionStatus } from "../../appliance/tunnel/status.ts";
@@ -71,11 +72,12 @@ export class BenchDevice {
   readonly tracer: Tracer;
   readonly appliance: Appliance;
 
-  /** Boots from this disk; `before` prepares the fakes. */
+  /** Boots from this disk; `before` prepares the fakes; `ssh` is the remote login in the place of the fake one. */
   constructor(
     disk: FakeDisk = new FakeDisk(),
     before: (bench: RouterBench) => void = () => {},
     flash: FakeFlash = slotless(),
+    ssh?: (administrator: Administrator, journal: Journal) => SshService,
   ) {
     this.disk = disk;
     const wallClock = (): Date => new Date(this.timeOfDayMs + this.clock.now());
@@ -99,7 +101,7 @@ export class BenchDevice {
     this.appliance = new Appliance({
       store: new ConfigStore(disk),
       administrator,
-      ssh: this.ssh.service,
+      ssh: ssh?.(administrator, journal) ?? this.ssh.service,
       router: this.bench.router,
       vpn: this.vpn,
       net: this.net,

@@ -172,12 +172,14 @@ int main(int argc, char **argv) {
     for (int fd = 0; fd <= 2; fd++) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 
     uint32_t credit = 0;
-    int input_open = 1, blocked = -1;
+    int input_open = 1, server_open = 1, blocked = -1;
     for (;;) {
         compact(&down);
-        int wants_input = input_open && credit > 0 && up.start == up.end;
+        /* What had come before the end is delivered first, a status at the end of it too. */
+        if (!server_open && blocked < 0) fail("the router's program has ended");
+        int wants_input = server_open && input_open && credit > 0 && up.start == up.end;
         struct pollfd fds[] = {
-            {.fd = server, .events = (room(&down) > 0 ? POLLIN : 0) | (up.start < up.end ? POLLOUT : 0)},
+            {.fd = server_open ? server : -1, .events = (room(&down) > 0 ? POLLIN : 0) | (up.start < up.end ? POLLOUT : 0)},
             {.fd = wants_input ? 0 : -1, .events = POLLIN},
             /* Without events it still tells when nobody reads any more. */
             {.fd = 1, .events = blocked == 1 ? POLLOUT : 0},
@@ -203,19 +205,16 @@ int main(int argc, char **argv) {
                 input_open = 0;
             }
         }
-        if (up.start < up.end) {
+        if (server_open && up.start < up.end) {
             ssize_t n = send(server, up.bytes + up.start, up.end - up.start, MSG_NOSIGNAL);
             if (n > 0) up.start += (size_t)n;
-            else if (!again(n)) fail("the router's program has ended");
+            /* It may have closed behind its last words. */
+            else if (!again(n)) up.start = up.end;
         }
         if (fds[0].revents & (POLLIN | POLLHUP | POLLERR) && room(&down) > 0) {
             ssize_t n = recv(server, down.bytes + down.end, room(&down), 0);
             if (n > 0) down.end += (size_t)n;
-            else if (!again(n)) {
-                blocked = -1;
-                deliver(&credit, &blocked);
-                fail("the router's program has ended");
-            }
+            else if (!again(n)) server_open = 0;
         }
         blocked = -1;
         deliver(&credit, &blocked);
