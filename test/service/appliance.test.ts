@@ -190,7 +190,7 @@ test("after damage the last good configuration starts, and the log says so", () 
   assert.equal(restarted.appliance.name, "first");
   assert.match(
     restarted.logText(),
-    /error config: configuration 2 is damaged.*\nerror config: configuration 1 is in force/,
+    /error config: configuration 2 was passed over: it is damaged.*\nerror config: configuration 1 is in force/,
   );
 });
 
