@@ -14,6 +14,8 @@ export interface DiskSpec {
   /** The guest finds the disk as /dev/disk/by-id/virtio-SERIAL; at most 20 bytes. */
   readonly serial: string;
   readonly readOnly: boolean;
+  /** An empty file that gets every write in the order in which the disk completes it (QEMU's blklogwrites). */
+  readonly writeLog?: string;
 }
 
 /** A machine whose kernel QEMU itself loads. */
@@ -114,11 +116,8 @@ export function qemuArguments(
         ] as const,
     ),
     ...spec.disks.map(
-      ({ path, serial, readOnly }, index) =>
-        [
-          `virtio-blk-pci,drive=disk${index},serial=${serial}`,
-          ...["-drive", `if=none,id=disk${index},file=${path},format=raw,readonly=${readOnly ? "on" : "off"}`],
-        ] as const,
+      (disk, index) =>
+        [`virtio-blk-pci,drive=disk${index},serial=${disk.serial}`, ...diskBackend(disk, `disk${index}`)] as const,
     ),
     ["virtio-rng-pci"], // without it a guest's first random bytes take seconds
   ];
@@ -138,6 +137,16 @@ export function qemuArguments(
     ...["-serial", "chardev:serial0"],
     ...["-qmp", `unix:${sockets.monitor}`],
     ...devices.flatMap(([device, ...backend], index) => [...backend, "-device", `${device}${place(index)}`]),
+  ];
+}
+
+function diskBackend({ path, readOnly, writeLog }: DiskSpec, id: string): string[] {
+  if (writeLog === undefined)
+    return ["-drive", `if=none,id=${id},file=${path},format=raw,readonly=${readOnly ? "on" : "off"}`];
+  const file = (filename: string) => ({ driver: "file", filename });
+  return [
+    "-blockdev",
+    JSON.stringify({ driver: "blklogwrites", "node-name": id, file: file(path), log: file(writeLog) }),
   ];
 }
 
