@@ -10,7 +10,10 @@ import { datagramTransport } from "./linux/datagram-transport.ts";
 import { runningSystem } from "./linux/firmware.ts";
 import { blockFlash, systemFlashPlaces } from "./linux/flash.ts";
 import { greTransport } from "./linux/gre-socket.ts";
+import { startHeartbeat } from "./linux/heartbeat.ts";
+import { endOnError } from "./linux/last-words.ts";
 import { localTransport } from "./linux/local-transport.ts";
+import { kernelMachine } from "./linux/machine.ts";
 import { kernelNet } from "./linux/net.ts";
 import { initPower } from "./linux/power.ts";
 import { systemPrograms } from "./linux/programs.ts";
@@ -26,6 +29,7 @@ import { Journal } from "./service/journal.ts";
 import { Network } from "./service/network.ts";
 import { Router } from "./service/router.ts";
 import { SshService } from "./service/ssh.ts";
+import { CRASHED, parseLives, Supervision } from "./service/supervision.ts";
 import { Tracer } from "./service/trace.ts";
 import { Updates } from "./service/updates.ts";
 import { VpnService } from "./service/vpn.ts";
@@ -48,6 +52,8 @@ function main(): void {
     CULVERT_DATA: dataFolder = DEFAULT_DATA_FOLDER,
     CULVERT_RUN: runFolder = DEFAULT_RUN_FOLDER,
     CULVERT_LOGIN: loginFolder = DEFAULT_LOGIN_FOLDER,
+    CULVERT_RESTARTS: restarts,
+    CULVERT_LAST_END: lastEnd,
   } = process.env;
   const wallClock = (): Date => new Date();
   const journal = new Journal(wallClock);
@@ -76,6 +82,14 @@ function main(): void {
     clock: kernelClock,
     timers: loopTimers,
     log: journal,
+  });
+  const supervision = new Supervision({
+    disk: folderDisk(`${dataFolder}/system`),
+    machine: kernelMachine(),
+    journal,
+    wallClock,
+    version: firmware.version,
+    lives: parseLives(restarts, lastEnd),
   });
   const appliance = new Appliance({
     store: new ConfigStore(disk),
@@ -129,6 +143,7 @@ function main(): void {
     timers: loopTimers,
     wallClock,
     firmware,
+    supervision,
     updates,
   });
 
@@ -140,6 +155,12 @@ function main(): void {
     );
   });
 
+  endOnError(
+    CRASHED,
+    (error) => supervision.crashed(error),
+    () => appliance.close(),
+  );
+
   // A router with its VPN off and its console gone has nothing to wait for, and must not end for that.
   process.exitCode = 1;
   setInterval(() => {}, FOREVER_MS);
@@ -149,6 +170,7 @@ function main(): void {
   const console = startConsole(appliance, process.stdin, STDOUT);
   consoleStarted = true;
   void updates.start();
+  startHeartbeat(`${runFolder}/heartbeat`, loopTimers);
   // A serial line that loses its carrier sends SIGHUP; the router does not stop for that.
   process.on("SIGHUP", () => console.hangUp());
 }

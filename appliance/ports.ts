@@ -282,6 +282,26 @@ export interface Power {
   powerOff(): void;
 }
 
+/** The timer in hardware, or the kernel's stand-in for it, that resets the machine when nobody feeds it any more. */
+export interface Watchdog {
+  /** As its driver calls it: `i6300ESB timer`. */
+  readonly name: string;
+  /** How long it waits for food, in seconds. */
+  readonly timeoutS: number;
+  /** The machine's last reset was its doing. Hardware that cannot tell says false. */
+  readonly causedReset: boolean;
+}
+
+/** What the kernel knows of the machine as a whole. */
+export interface Machine {
+  /** Another one after each start of the machine. */
+  readonly bootId: string;
+  /** Since the machine started, in milliseconds. */
+  uptimeMs(): number;
+  memory(): { readonly totalBytes: number; readonly availableBytes: number };
+  watchdog(): Watchdog | undefined;
+}
+
 /** Runs `run` once after `delayMs`; the returned handle cancels it. */
 export interface Timers {
   after(delayMs: number, run: () => void): { cancel(): void };

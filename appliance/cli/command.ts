@@ -21,6 +21,7 @@ import {
   wrap,
 } from "./output.ts";
 import { firewallLines, leaseLines, natLines, routeLines, timeLines, wanLines } from "./router-output.ts";
+import { crashLines, systemLines } from "./system-output.ts";
 import { pcapngLines, traceLines } from "./trace-output.ts";
 import { outcomeLines, updateLines } from "./update-output.ts";
 
@@ -137,6 +138,10 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
       return show(...sshLines(appliance.ssh.view()));
     case "show-users":
       return show(...userLines(appliance.logins.views()));
+    case "show-system":
+      return show(...systemLines(appliance.name, appliance.supervision.status()));
+    case "show-crash":
+      return show(...crashLines(appliance.supervision.status().reports, number ?? 0));
     case "show-version":
       return show(...firmwareLines(appliance.firmware, appliance.updates.view()));
     case "vpn-dial":

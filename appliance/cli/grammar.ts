@@ -31,6 +31,8 @@ export type CommandName =
   | "show-version"
   | "show-ssh"
   | "show-users"
+  | "show-system"
+  | "show-crash"
   | "vpn-dial"
   | "vpn-hangup"
   | "terminal-length"
@@ -132,6 +134,13 @@ const OPERATIONAL: readonly Command[] = [
   { name: "show-ntp", words: ["show", "ntp"], help: "time of day and time servers" },
   { name: "show-ssh", words: ["show", "ssh"], help: "remote login: host key, keys that will do" },
   { name: "show-users", words: ["show", "users"], help: "who is logged in" },
+  { name: "show-system", words: ["show", "system"], help: "since when it runs, how it ended before, watchdog, memory" },
+  {
+    name: "show-crash",
+    words: ["show", "crash"],
+    help: "what the app said when it ended because of an error of its own",
+    argument: number("BACK", "which one, the newest is 0", 0, 4, true),
+  },
   { name: "show-version", words: ["show", "version"], help: "firmware version" },
   {
     name: "vpn-dial",

@@ -190,7 +190,7 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
 }
 
-function bytes(count: number): string {
+export function bytes(count: number): string {
   if (count < 10_000) return `${count} B`;
   if (count < 10_000_000) return `${Math.round(count / 1000)} kB`;
   return `${Math.round(count / 1_000_000)} MB`;

@@ -16,10 +16,12 @@ import { Configuration, type HistoryEntry } from "./configuration.ts";
 import { Edit } from "./edit.ts";
 import type { Firmware } from "./firmware.ts";
 import type { Journal, JournalLine } from "./journal.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { Logins } from "./logins.ts";
 import type { Router } from "./router.ts";
 import { RouterViews } from "./router-views.ts";
 import type { SshService } from "./ssh.ts";
+import type { Supervision } from "./supervision.ts";
 import type { Tracer } from "./trace.ts";
 import type { Updates } from "./updates.ts";
 import type { ClientStatus } from "./vpn.ts";
@@ -89,6 +91,7 @@ export interface ApplianceParts {
   readonly timers: Timers;
   readonly wallClock: () => Date;
   readonly firmware: Firmware;
+  readonly supervision: Supervision;
   readonly updates: Updates;
 }
 
@@ -114,7 +117,9 @@ export class Appliance {
 
   /** Puts the stored configuration in force. */
   start(): void {
-    const { journal, firmware } = this.#parts;
+    const { journal, firmware, supervision, net } = this.#parts;
+    supervision.start();
+    removeLeftovers(net, journal);
     const config = this.#configuration.load();
     // A newer firmware may be stricter than the one that stored it: what is left of the network is the way back in.
     const problems = validate(config);
@@ -141,9 +146,12 @@ export class Appliance {
   get running(): Config {
     return this.#configuration.running;
   }
+  get supervision(): Supervision {
+    return this.#parts.supervision;
+  }
   /** What whoever stands before the device should hear first: why it is not as it was left. */
   get notices(): readonly string[] {
-    return this.#configuration.findings;
+    return [...this.#parts.supervision.notices, ...this.#configuration.findings];
   }
   /** Newest commit first. */
   history(): readonly HistoryEntry[] {

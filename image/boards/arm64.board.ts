@@ -11,8 +11,8 @@ export const board: Board = {
   executables: SYSTEM_EXECUTABLES,
   files: SYSTEM_FILES,
   bootModules: ["virtio_pci", "virtio_blk", "squashfs"],
-  systemModules: [...SYSTEM_MODULES, "virtio_net", "virtio_rng"],
-  spareModules: ROUTER_MODULES,
+  systemModules: [...SYSTEM_MODULES, "virtio_net", "virtio_rng", "i6300esb", "sbsa_gwdt"],
+  spareModules: [...ROUTER_MODULES, "softdog"],
   compression: { name: "zstd", blockSize: "128K", options: ["-Xcompression-level", "6"] },
   commandLine: "console=ttyAMA0,115200 quiet panic=10",
 };

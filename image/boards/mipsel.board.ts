@@ -12,7 +12,7 @@ export const board: Board = {
   files: SYSTEM_FILES,
   bootModules: ["virtio_pci", "virtio_blk", "squashfs"],
   systemModules: [...SYSTEM_MODULES, "virtio_net", "virtio_rng"],
-  spareModules: ROUTER_MODULES,
+  spareModules: [...ROUTER_MODULES, "softdog"],
   compression: { name: "zstd", blockSize: "128K", options: ["-Xcompression-level", "6"] },
   commandLine: "console=ttyS0,115200 quiet panic=10",
 };

@@ -93,7 +93,7 @@ const OFFERS: readonly (readonly [Mode, string, string])[] = [
   [
     "operational",
     "show ",
-    "vpn log configuration history interfaces routes dhcp nat firewall ntp ssh users version trace",
+    "vpn log configuration history interfaces routes dhcp nat firewall ntp ssh users system crash version trace",
   ],
   ["operational", "show v", "vpn version"],
   ["operational", "show vpn ", "radius windows <<enter>>"],

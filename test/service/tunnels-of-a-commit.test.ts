@@ -13,6 +13,7 @@ import { FakeDisk } from "../support/fake-disk.ts";
 import { FakeNet } from "../support/fake-net.ts";
 import { RouterBench } from "../support/router-bench.ts";
 import { SshBench } from "../support/ssh-bench.ts";
+import { supervisionOf } from "../support/supervision-bench.ts";
 import { updatesOn } from "../support/updates.ts";
 
 /** A device with this WAN address on the network of `world`. */
@@ -45,6 +46,7 @@ class Device {
       clock,
       timers,
       wallClock,
+      supervision: supervisionOf(journal, wallClock),
       firmware: describeFirmware({ kernel: "6.1.0-56-amd64", node: "v18.20.4", record: undefined }),
       updates: updatesOn({ net, clock, timers, power, log: journal }),
     });

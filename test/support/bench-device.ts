@@ -19,6 +19,7 @@ import { FakeNet } from "./fake-net.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { RouterBench } from "./router-bench.ts";
 import { SshBench } from "./ssh-bench.ts";
+import { supervisionOf } from "./supervision-bench.ts";
 import { slotless, updatesOn } from "./updates.ts";
 
 export class RecordingVpn implements Vpn {
@@ -111,6 +112,7 @@ export class BenchDevice {
       clock: this.clock,
       timers: this.clock,
       wallClock,
+      supervision: supervisionOf(journal, wallClock),
       firmware: describeFirmware({ kernel: "6.1.0-56-amd64", node: "v18.20.4", record: undefined }),
       updates: updatesOn({ net: this.net, clock: this.clock, timers: this.clock, power, log: journal }, flash),
     });
