@@ -10,6 +10,7 @@ import { interopServerSuite } from "./scenarios/interop-server.ts";
 import { poptopSuite } from "./scenarios/poptop.ts";
 import { routerSuite } from "./scenarios/router.ts";
 import { windowsErrorsSuite } from "./scenarios/windows-errors.ts";
+import { windowsSuite } from "./scenarios/windows.ts";
 
 export const SUITES: readonly Suite[] = [
   smokeSuite,
@@ -22,4 +23,5 @@ export const SUITES: readonly Suite[] = [
   windowsErrorsSuite,
   routerSuite,
   boardSuite,
+  windowsSuite,
 ];

@@ -6,7 +6,7 @@ import type { Board } from "./boards/board.ts";
 import { addBusybox } from "./busybox.ts";
 import type { CompiledApp } from "./compile.ts";
 import { elfClosure } from "./elf-closure.ts";
-import { filterIcuLibrary } from "./icu.ts";
+import { withoutSpareIcuData } from "./icu.ts";
 import type { Kernel } from "./kernel.ts";
 import { moduleClosure } from "./kernel-modules.ts";
 import { PackageFiles } from "./package-files.ts";
@@ -107,9 +107,4 @@ function hostFiles(folder: string): Entry[] {
 
 function packageFiles(prepared: Prepared): PackageFiles {
   return new PackageFiles(prepared.packages.map((each) => each.folder));
-}
-
-function withoutSpareIcuData(entry: Entry): Entry {
-  if (entry.content.kind !== "file" || !/\/libicudata\.so\.[^/]*$/.test(entry.path)) return entry;
-  return { ...entry, content: { kind: "file", data: filterIcuLibrary(entry.content.data) } };
 }

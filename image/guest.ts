@@ -11,6 +11,7 @@ import { addBusybox } from "./busybox.ts";
 import { contentKey } from "./content-key.ts";
 import { elfClosure } from "./elf-closure.ts";
 import { ImageError } from "./failure.ts";
+import { withoutSpareIcuData } from "./icu.ts";
 import { inTurn } from "./in-turn.ts";
 import { Kernel } from "./kernel.ts";
 import { moduleClosure } from "./kernel-modules.ts";
@@ -118,7 +119,7 @@ function guestTree(spec: GuestSpec, machine: Machine, prepared: Prepared, kernel
   // The kernel opens /dev/console for /init before anything can mount /dev.
   tree.characterDevice("/dev/console", 0o600, 5, 1);
   tree.characterDevice("/dev/null", 0o666, 1, 3);
-  tree.addAll(elfClosure(files, [...spec.executables, ...libraries], machine));
+  tree.addAll(elfClosure(files, [...spec.executables, ...libraries], machine).map(withoutSpareIcuData));
   addBusybox(tree, files);
   const loaded = moduleClosure(kernel.index, spec.modules);
   kernel.addModules(tree, moduleClosure(kernel.index, [...spec.modules, ...(spec.spareModules ?? [])]));

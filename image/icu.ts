@@ -5,6 +5,7 @@
  */
 import { parseElf } from "./elf.ts";
 import { ImageError } from "./failure.ts";
+import type { Entry } from "./tree.ts";
 
 /**
  * What stays: English, Unicode normalisation, IDN, text segmentation, time zones, and one converter that Node opens at
@@ -33,6 +34,12 @@ export interface IcuArchive {
   /** The header in front of the table of contents, copied as it is. */
   readonly header: Buffer;
   readonly items: readonly IcuItem[];
+}
+
+/** The entry as it is, or ICU's data library with what Node needs for English alone. */
+export function withoutSpareIcuData(entry: Entry): Entry {
+  if (entry.content.kind !== "file" || !/\/libicudata\.so\.[^/]*$/.test(entry.path)) return entry;
+  return { ...entry, content: { kind: "file", data: filterIcuLibrary(entry.content.data) } };
 }
 
 /** A copy of `library` whose data holds only what Node needs for English. Throws when the archive is not as expected. */

@@ -15,7 +15,7 @@ import { MppcCompressor, MppcDecompressor } from "../ppp/mppc.ts";
 import { MPPE_HEADER_BYTES, MppeReceiver, MppeSender } from "../ppp/mppe.ts";
 import type { EncryptedDirection } from "../ppp/network-phase.ts";
 import type { LocalCallId } from "../pptp/call-id.ts";
-import { GreSession } from "../pptp/gre-session.ts";
+import { DEFAULT_GRE_TIMES, GreSession, type GreSessionTimes } from "../pptp/gre-session.ts";
 import type { CallAddress } from "../tunnel/effect.ts";
 import type { RateLimit } from "../tunnel/settings.ts";
 import type { TrafficCounters } from "../tunnel/status.ts";
@@ -70,14 +70,16 @@ interface Call {
 export class UserSpaceDataPlane {
   readonly #gre: GreSocket;
   readonly #events: DataPlaneEvents;
+  readonly #greTimes: GreSessionTimes;
   readonly #calls = new Map<LocalCallId, Call>();
   #now = Millis(0);
   /** GRE packets that belong to no call: a port scan, or a call that just ended. */
   strays = 0;
 
-  constructor(gre: GreSocket, events: DataPlaneEvents) {
+  constructor(gre: GreSocket, events: DataPlaneEvents, greTimes: GreSessionTimes = DEFAULT_GRE_TIMES) {
     this.#gre = gre;
     this.#events = events;
+    this.#greTimes = greTimes;
   }
 
   // --- calls -------------------------------------------------------------------------------------------------------
@@ -86,7 +88,7 @@ export class UserSpaceDataPlane {
   open(address: CallAddress, requireEncryption: boolean): void {
     const call: Call = {
       address,
-      gre: new GreSession((payload, lostBefore) => this.#frameFromPeer(call, payload, lostBefore)),
+      gre: new GreSession((payload, lostBefore) => this.#frameFromPeer(call, payload, lostBefore), this.#greTimes),
       requireEncryption,
       sender: undefined,
       receiver: undefined,

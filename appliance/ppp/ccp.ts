@@ -17,6 +17,11 @@ export interface EncryptionPolicy {
   readonly preferStateful: boolean;
   /** Offer and accept MPPC under MPPE (RFC 2118, bit C): each direction is compressed if both sides want it. */
   readonly mppc?: boolean;
+  /**
+   * Bits of our Configure-Requests until the peer refuses them, where they are not the best that we agree to: Windows XP
+   * names all it has at once, Windows 10 nothing but stateless mode where encryption is optional.
+   */
+  readonly firstBits?: number;
 }
 
 /** What one direction agreed on. */
@@ -47,6 +52,7 @@ export class CcpPolicy implements OptionPolicy {
   #strengthsApart = false;
   /** A peer that asks for stateless mode is asked once for stateful, where that is preferred; then it has its way. */
   #mayInsist: boolean;
+  #firstBits: number | undefined;
 
   /** `usable` are the key lengths the authentication yielded keys for. `onResetRequest` runs inside `Negotiation.handle`. */
   constructor(policy: EncryptionPolicy, usable: readonly MppeStrength[], onResetRequest: () => void) {
@@ -55,6 +61,7 @@ export class CcpPolicy implements OptionPolicy {
     this.#stateless = !(policy.preferStateful && policy.allowStateful);
     this.#mppc = policy.mppc === true;
     this.#mayInsist = !this.#stateless;
+    this.#firstBits = policy.firstBits;
     this.#onResetRequest = onResetRequest;
   }
 
@@ -69,6 +76,10 @@ export class CcpPolicy implements OptionPolicy {
   }
 
   request(): readonly RawOption[] {
+    if (this.#firstBits !== undefined) {
+      this.#requested = undefined; // whoever acknowledges them has chosen nothing
+      return [emitCcpOption({ kind: "mppe", bits: this.#firstBits })];
+    }
     this.#requested = this.#wanted();
     return [emitCcpOption({ kind: "mppe", bits: this.#wantedBits() })];
   }
@@ -100,6 +111,7 @@ export class CcpPolicy implements OptionPolicy {
   }
 
   naked(options: readonly RawOption[]): boolean {
+    this.#firstBits = undefined;
     for (const option of options.map(parseCcpOption)) {
       if (option.kind !== "mppe") continue;
       const suggested = this.#grant(option.bits, false);

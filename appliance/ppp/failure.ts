@@ -48,6 +48,36 @@ export function parseTerminateData(data: Buffer): { windowsError: number | undef
   return { windowsError: undefined, message: /^[\x20-\x7e]*$/.test(text) ? text : "" };
 }
 
+/**
+ * The error that Windows puts into its Terminate-Request when it ends a link for this reason; 0 is a person who hung up.
+ * Seen on the wire: 0, 691, 778, and 732 in CCP's (windows.md §4); the others are what it shows its user.
+ */
+export function windowsErrorOf(failure: LinkFailure): number {
+  switch (failure.reason) {
+    case "auth-refused":
+      return failure.errorCode;
+    case "server-not-authentic":
+      return 778;
+    case "auth-timeout":
+    case "setup-timeout":
+    case "callback-failed":
+      return 718;
+    case "lcp-not-converging":
+      return 732;
+    case "encryption-refused":
+    case "no-encryption-keys":
+      return 742;
+    case "no-common-strength":
+      return 741;
+    case "ipcp-rejected":
+      return 733;
+    case "ipcp-failed":
+      return 720;
+    default:
+      return 0;
+  }
+}
+
 /** The data of a Windows Terminate-Request. */
 export function emitWindowsTerminateData(magic: number, windowsError: number): Buffer {
   const data = Buffer.alloc(12);

@@ -21,6 +21,8 @@ export interface LcpSettings {
   readonly callback: "refuse" | "cbcp";
   /** As a Windows client: ask for callback to be decided by CBCP (operation 6). */
   readonly requestCallback: boolean;
+  /** As a Windows client that would take more than one link: what it offers (RFC 1990 §5.1). Nobody accepts it here. */
+  readonly multilink?: { readonly mrru: number; readonly endpointDiscriminator: Buffer } | undefined;
 }
 
 /** What the peer's acknowledged request makes of our sending. */
@@ -42,6 +44,8 @@ const SMALLEST_MRU = 128;
 const DEFAULT_ACCM = 0xffffffff;
 /** A call whose magic number comes back this often talks to itself (RFC 1661 §6.4). */
 const LOOPBACK_LIMIT = 3;
+/** RFC 1990 §5.1.3, class 1. */
+const LOCALLY_ASSIGNED = 1;
 /** Callback operation 6: the location is determined by CBCP ([MS-CBCP] 1.3). */
 const CALLBACK_BY_CBCP = 6;
 
@@ -107,6 +111,12 @@ export class LcpPolicy implements OptionPolicy {
     if (this.#settings.compressHeaders) wanted.push({ kind: "pfc" }, { kind: "acfc" });
     if (this.#settings.requestCallback)
       wanted.push({ kind: "callback", operation: CALLBACK_BY_CBCP, message: Buffer.alloc(0) });
+    const { multilink } = this.#settings;
+    if (multilink !== undefined)
+      wanted.push(
+        { kind: "mrru", mrru: multilink.mrru },
+        { kind: "endpoint", class: LOCALLY_ASSIGNED, address: multilink.endpointDiscriminator },
+      );
     return wanted.filter(({ kind }) => !this.#dropped.has(kind)).map(emitLcpOption);
   }
 

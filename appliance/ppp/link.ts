@@ -13,7 +13,13 @@ import { PLAIN_FRAMING, type PppFraming, Protocol } from "../wire/ppp-frame.ts";
 import { AuthPhase, type AuthPhaseOutput } from "./auth-phase.ts";
 import { Cbcp, type CbcpOutput } from "./cbcp.ts";
 import type { AuthRequest, AuthVerdict, SessionKeys } from "./credentials.ts";
-import { emitWindowsTerminateData, type LinkFailure, lcpFailure, parseTerminateData } from "./failure.ts";
+import {
+  emitWindowsTerminateData,
+  type LinkFailure,
+  lcpFailure,
+  parseTerminateData,
+  windowsErrorOf,
+} from "./failure.ts";
 import type { IpcpSettings } from "./ipcp.ts";
 import { type AuthMethod, LcpPolicy } from "./lcp.ts";
 import type { LinkSettings } from "./link-settings.ts";
@@ -356,7 +362,7 @@ export class Link {
 
   // --- terminate ---------------------------------------------------------------------------------------------------
 
-  #close(failure: LinkFailure, now: Millis, windowsError = 0): void {
+  #close(failure: LinkFailure, now: Millis, windowsError = windowsErrorOf(failure)): void {
     if (this.#phase.at === "terminate" || this.#phase.at === "closed") return;
     this.#failure = failure;
     const wasDead = this.#phase.at === "dead";

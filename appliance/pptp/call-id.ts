@@ -21,13 +21,22 @@ export class CallIds {
   readonly #random: Random;
   readonly #taken = new Set<LocalCallId>();
   readonly #resting: LocalCallId[] = [];
+  #first: number | undefined;
 
-  constructor(random: Random) {
+  /** `first`: the id of the first call, where it is not random (Windows 2000 chose 0). */
+  constructor(random: Random, first?: number) {
     this.#random = random;
+    this.#first = first;
   }
 
   /** `undefined` when all ids are taken. */
   allocate(): LocalCallId | undefined {
+    if (this.#first !== undefined) {
+      const id = LocalCallId(this.#first);
+      this.#first = undefined;
+      this.#taken.add(id);
+      return id;
+    }
     const first = this.#random.bytes(2).readUInt16BE();
     for (let step = 0; step <= 0xffff; step++) {
       const id = LocalCallId((first + step) & 0xffff);

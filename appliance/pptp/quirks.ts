@@ -1,9 +1,9 @@
 /**
- * Peers that differ, as data with the evidence: how an endpoint introduces itself (RFC 2637 §2.1, §2.7), and what a
- * Windows client does on the wire beyond the RFCs. A client of ours can take any of these profiles; the lab uses them
- * as its Windows peers.
+ * Peers that differ, as data: how an endpoint introduces itself (RFC 2637 §2.1, §2.7), and how a client behaves on the
+ * wire beyond the RFCs. A client of ours can take any such profile; `windows-profiles.ts` has those of Windows.
  */
 import type { IpcpAddressKind } from "../wire/ipcp-option.ts";
+import { DEFAULT_GRE_TIMES, type GreSessionTimes } from "./gre-session.ts";
 
 /** What one kind of endpoint says of itself in Start-Control-Connection and call messages. */
 export interface EndpointProfile {
@@ -34,16 +34,39 @@ export const CULVERT: EndpointProfile = {
   maximumBps: 100_000_000,
 };
 
+/** `MSRASV5.20`, then `MSRAS-0-COMPUTER` ([MS-RNAS] 2.2). */
+export interface Identification {
+  readonly version: string;
+  /** 1 where the Messenger service runs. */
+  readonly messenger: 0 | 1;
+}
+
 /** How a dialling client behaves above the control connection. */
 export interface ClientProfile {
   readonly name: string;
   readonly endpoint: EndpointProfile;
+  /** Told in Identification messages, and to DHCP servers behind the tunnel. */
+  readonly computerName: string;
+  /** How long a server may take to accept TCP. */
+  readonly connectMs: number;
+  /** The Call ID of a computer's first call. */
+  readonly firstCallId: 0 | "random";
+  /** Its Call Serial Number; each later call has the next one. */
+  readonly firstSerial: number | "random";
   /** A random 16-byte correlation id goes into the Outgoing-Call-Request's Subaddress and the last Identification. */
   readonly correlationId: boolean;
+  /** From the Outgoing-Call-Reply to the first Set-Link-Info. Until then it is deaf on GRE. */
+  readonly settleMs: number;
+  /** Acknowledging and ordering of GRE packets. */
+  readonly greTimes: GreSessionTimes;
+  /** What it asks the server to keep to: 1500 is not said, undefined is the tunnel's MTU. */
+  readonly mru: number | undefined;
   /** LCP Identification messages once LCP is open (RFC 1570 §1.1), before the correlation id. */
-  readonly identifications: readonly string[];
+  readonly identification: Identification | undefined;
   /** Asks for callback to be decided by CBCP, and accepts it when asked. */
   readonly callback: boolean;
+  /** The Maximum Receive Reconstructed Unit it offers for multilink, with an Endpoint Discriminator (RFC 1990 §5.1). */
+  readonly multilinkMrru: number | undefined;
   /** LCP packets beyond RFC 1661's seven codes go without Address and Control once ACFC is agreed. */
   readonly bareLcpExtensions: boolean;
   /** Asked of the server, in this order, behind the address. */
@@ -58,39 +81,20 @@ export interface ClientProfile {
 export const CULVERT_CLIENT: ClientProfile = {
   name: "culvert",
   endpoint: CULVERT,
+  computerName: "",
+  connectMs: 60_000, // RFC 2637 §3.1.4 and Windows' dial-out timer ([MS-PTPT] 3.3.2)
+  firstCallId: "random",
+  firstSerial: 0,
   correlationId: false,
-  identifications: [],
+  settleMs: 0,
+  greTimes: DEFAULT_GRE_TIMES,
+  mru: undefined,
+  identification: undefined,
   callback: false,
+  multilinkMrru: undefined,
   bareLcpExtensions: false,
   ipcpAsk: ["primary-dns", "secondary-dns"],
   ipv6: false,
   windowsTerminate: false,
   echoIntervalMs: 20_000,
-};
-
-/**
- * Windows 7, from a capture of 2019 against Windows RRAS (NT 6.1, host WIN-2RRBUS7N9GE): field values, option order,
- * identifiers and goodbye are those of the wire; `test/replay/windows-7.test.ts` compares message by message.
- */
-export const WINDOWS_7: ClientProfile = {
-  name: "windows-7",
-  endpoint: {
-    hostName: "",
-    vendorName: "Microsoft",
-    firmwareRevision: 0,
-    framingCapabilities: 1,
-    bearerCapabilities: 1,
-    maximumChannels: 0,
-    packetRecvWindowSize: 64,
-    minimumBps: 300,
-    maximumBps: 100_000_000,
-  },
-  correlationId: true,
-  identifications: ["MSRASV5.20", "MSRAS-0-WIN-2RRBUS7N9GE"],
-  callback: true,
-  bareLcpExtensions: true,
-  ipcpAsk: ["primary-dns", "primary-nbns", "secondary-dns", "secondary-nbns"],
-  ipv6: true,
-  windowsTerminate: true,
-  echoIntervalMs: 0,
 };

@@ -19,9 +19,6 @@ import { Tunnel, type TunnelOutput } from "./tunnel.ts";
 import { VirtualInterface } from "./virtual-interface.ts";
 import { windowsErrorText } from "./windows-error.ts";
 
-/** RFC 2637 §3.1.4 and Windows' dial-out timer ([MS-PTPT] 3.3.2). */
-const CONNECT_MS = 60_000;
-
 type Attempt =
   | { readonly at: "connecting"; readonly connection: ConnectionId; readonly until: Millis }
   | { readonly at: "tunnel"; readonly tunnel: Tunnel; session: Session | undefined };
@@ -36,8 +33,9 @@ export class PptpClient {
   #attempt: Attempt | undefined;
   #stage: Stage | undefined;
   /** Call Serial Number of the next call: Windows counts on with every call, whatever became of the last. */
-  #serial = 0;
+  #serial: number;
   #lastFailure: string | undefined;
+  #lastEnd: { readonly failure: SessionFailure; readonly stage: Stage } | undefined;
   #network: { readonly local: Ipv4; readonly remote: Ipv4; readonly at: Millis } | undefined;
   #method: AuthMethod | undefined;
   #encryption = "none";
@@ -50,6 +48,8 @@ export class PptpClient {
     this.#random = random;
     this.#callIds = callIds;
     this.#allocate = allocate;
+    const { firstSerial } = settings.profile;
+    this.#serial = firstSerial === "random" ? random.bytes(2).readUInt16BE() : firstSerial;
     this.#interface = new VirtualInterface(settings.dial, random);
   }
 
@@ -71,6 +71,10 @@ export class PptpClient {
   /** What went wrong last, in words, with the code a Windows client would show; undefined after an orderly end. */
   get lastFailure(): string | undefined {
     return this.#lastFailure;
+  }
+  /** How the last attempt or connection ended, and how far it had come; undefined before the first. */
+  get lastEnd(): { readonly failure: SessionFailure; readonly stage: Stage } | undefined {
+    return this.#lastEnd;
   }
   get at(): VirtualInterface["at"] {
     return this.#interface.at;
@@ -210,7 +214,7 @@ export class PptpClient {
   #dial(now: Millis): void {
     if (this.#attempt !== undefined) return;
     const connection = this.#allocate();
-    this.#attempt = { at: "connecting", connection, until: Millis(now + CONNECT_MS) };
+    this.#attempt = { at: "connecting", connection, until: Millis(now + this.settings.profile.connectMs) };
     this.#stage = undefined;
     this.#effects.push({ type: "connect", connection, peer: this.settings.server });
     this.#log("info", `dialing ${formatIpv4(this.settings.server)}`);
@@ -306,6 +310,7 @@ export class PptpClient {
     this.#encryption = "none";
     this.#interface.ended(now);
     const { what, windowsError, advice } = diagnose(failure, stage, "client");
+    this.#lastEnd = { failure, stage };
     this.#lastFailure = undefined;
     if (isOrderly(failure, stage)) {
       this.#log("info", what);
@@ -318,17 +323,24 @@ export class PptpClient {
 
   #sessionSettings(correlationId: Buffer): SessionSettings {
     const { user, password, newPassword, authentication, encryption, mtu, profile } = this.settings;
-    const identifications: Buffer[] = profile.identifications.map((text) => Buffer.from(text, "latin1"));
+    const { identification, computerName, multilinkMrru } = profile;
+    const identifications: Buffer[] =
+      identification === undefined
+        ? []
+        : [identification.version, `MSRAS-${identification.messenger}-${computerName}`].map((text) =>
+            Buffer.from(text, "latin1"),
+          );
     if (profile.correlationId) identifications.push(correlationId);
     const link: LinkSettings = {
       ...PLAIN_LINK,
       lcp: {
-        mru: mtu,
+        mru: profile.mru ?? mtu,
         demandAuth: [], // ppp #335: a server has no account with us
         offerAuth: authentication,
         compressHeaders: true,
         callback: profile.callback ? "cbcp" : "refuse",
         requestCallback: profile.callback,
+        multilink: multilinkMrru === undefined ? undefined : { mrru: multilinkMrru, ...this.#endpoint() },
       },
       name: user,
       authRetries: 0,
@@ -340,7 +352,12 @@ export class PptpClient {
       windowsTerminate: profile.windowsTerminate,
       bareLcpExtensions: profile.bareLcpExtensions,
     };
-    return { link, mtu, holdLcpMs: 0 };
+    return { link, mtu, holdLcpMs: 0, settleMs: profile.settleMs };
+  }
+
+  /** As Windows 2000 makes one: 16 random bytes, then 12. */
+  #endpoint(): { endpointDiscriminator: Buffer } {
+    return { endpointDiscriminator: Buffer.concat([this.#random.bytes(16), Buffer.from([0, 0, 0, 12])]) };
   }
 
   #log(level: "info" | "warning", text: string): void {

@@ -25,6 +25,8 @@ export interface SessionSettings {
    * client is deaf on GRE until it has digested the Outgoing-Call-Reply (windows.md §4). 0 speaks at once.
    */
   readonly holdLcpMs: number;
+  /** As such a client: from the Outgoing-Call-Reply to our Set-Link-Info and first LCP packet, deaf meanwhile. */
+  readonly settleMs?: number;
 }
 
 /** What the peer is waiting for. */
@@ -109,8 +111,9 @@ export class Session {
       case "call-established":
         return this.#established(now);
       case "link-info":
-        return this.#up(now);
+        return this.#isSettling ? [] : this.#up(now);
       case "frame": {
+        if (this.#isSettling) return [];
         const { protocol, payload } = input;
         return [...this.#up(now), ...this.#run(this.#link.handle({ type: "frame", protocol, payload }, now))];
       }
@@ -141,9 +144,19 @@ export class Session {
   }
 
   #established(now: Millis): readonly SessionOutput[] {
-    if (this.role === "client") return [linkInfo(ALL_ACCM, ALL_ACCM), ...this.#up(now)];
-    this.#holdUntil = Millis(now + this.#settings.holdLcpMs);
+    const { holdLcpMs, settleMs = 0 } = this.#settings;
+    if (this.role === "client" && settleMs === 0) return this.#greet(now);
+    this.#holdUntil = Millis(now + (this.role === "client" ? settleMs : holdLcpMs));
     return [];
+  }
+
+  get #isSettling(): boolean {
+    return this.role === "client" && this.#holdUntil !== undefined;
+  }
+
+  /** The caller's first words: Set-Link-Info, then LCP. */
+  #greet(now: Millis): readonly SessionOutput[] {
+    return [linkInfo(ALL_ACCM, ALL_ACCM), ...this.#up(now)];
   }
 
   #up(now: Millis): readonly SessionOutput[] {
@@ -153,7 +166,8 @@ export class Session {
 
   #tick(now: Millis): readonly SessionOutput[] {
     const held = this.#holdUntil !== undefined && now >= this.#holdUntil;
-    return [...(held ? this.#up(now) : []), ...this.#run(this.#link.handle({ type: "tick" }, now))];
+    const begun = !held ? [] : this.role === "client" ? this.#greet(now) : this.#up(now);
+    return [...begun, ...this.#run(this.#link.handle({ type: "tick" }, now))];
   }
 
   #run(outputs: readonly LinkOutput[]): readonly SessionOutput[] {

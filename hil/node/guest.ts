@@ -68,7 +68,10 @@ export class Guest {
 export interface GuestTrade<N> {
   /** For reports: `Poptop 1.4 and pppd`. */
   readonly what: string;
-  readonly contents: GuestContents;
+  /** What is made of other things, such as a bundle, is made when the node is prepared. */
+  readonly contents: GuestContents | (() => Promise<GuestContents>);
+  /** MiB, 256 unless given. */
+  readonly memoryMib?: number;
   /** Runs once, at the end of the boot. */
   readonly setUp: (guest: Guest) => Promise<void>;
   /** The verbs of its trade. It asks nothing of the guest, which may be one that was saved long after its boot. */
@@ -76,18 +79,20 @@ export interface GuestTrade<N> {
 }
 
 /** The definition of a lab node that is a guest with one NIC, `eth0`. */
-export function guestNode<N>({ what, contents, setUp, dress }: GuestTrade<N>): NodeDefinition<N, "eth0"> {
+export function guestNode<N>(trade: GuestTrade<N>): NodeDefinition<N, "eth0"> {
+  const { what, contents, setUp, dress, memoryMib = MEMORY_MIB } = trade;
   return {
     role: "peer",
     what,
-    memoryMib: MEMORY_MIB,
+    memoryMib,
     nics: ["eth0"],
     prepare: async (progress) => {
-      const built = await buildGuest(guestSpec(contents), progress);
+      const spec = guestSpec(typeof contents === "function" ? await contents() : contents);
+      const built = await buildGuest(spec, progress);
       return {
         kind: "machine",
         key: built.key,
-        spec: (place) => Promise.resolve(guestMachine(built, place)),
+        spec: (place) => Promise.resolve(guestMachine(built, memoryMib, place)),
         boot: async (machine) => {
           await machine.console.expect({ ready: READY }, { withinMs: BOOT_WITHIN_MS, reason: "the guest to boot" });
           const guest = new Guest(machine);
@@ -100,10 +105,10 @@ export function guestNode<N>({ what, contents, setUp, dress }: GuestTrade<N>): N
   };
 }
 
-function guestMachine(built: BuiltGuest, { name, nics }: MachinePlace): MachineSpec {
+function guestMachine(built: BuiltGuest, memoryMib: number, { name, nics }: MachinePlace): MachineSpec {
   return {
     name,
-    memoryMib: MEMORY_MIB,
+    memoryMib,
     kernel: built.kernel,
     initrd: built.initrd,
     // Without IPv6 busybox listens on plain IPv4 sockets, the only ones that pptpctrl accepts.

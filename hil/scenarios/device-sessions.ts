@@ -55,6 +55,16 @@ export async function awaitSession(
   }
 }
 
+/** Looks until session `id` is no more. */
+export async function awaitGone(console: DeviceConsole, clock: LabClock, id: string, withinMs: number): Promise<void> {
+  const endNs = clock.nowNs() + BigInt(withinMs) * 1_000_000n;
+  for (;;) {
+    const shown = await console.run("show vpn");
+    if (!shown.split("\n").some((line) => line.startsWith(`${id} `))) return;
+    check(clock.nowNs() < endNs, `session ${id} is still there after ${withinMs / 1000} s:\n${shown}`);
+  }
+}
+
 /** The names of the device's interfaces. */
 export async function listInterfaces(console: DeviceConsole): Promise<readonly string[]> {
   return tableRows(await console.run("show interfaces")).map(({ cells: [name = ""] }) => name);

@@ -1,5 +1,7 @@
 /** Suite `smoke`: the manual's typical application, a mobile user who dials into the head office and works on its LAN. */
+import { defineLab } from "../lab.ts";
 import { DialError } from "../peers/pptp-linux.ts";
+import { windowsProfile } from "../peers/windows.ts";
 import { check, defineSuite, type Scenario, type Step } from "../scenario.ts";
 import { findSession, noCallOnDevice } from "./device-sessions.ts";
 import {
@@ -14,10 +16,20 @@ import {
   POOL_START,
 } from "./head-office.ts";
 import { nothingLeftOn, onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
+import { windowsDials, windowsWrongPassword } from "./windows-user.ts";
 
 const TRANSFER_BYTES = 10_000_000;
 /** Longer than the device may take to notice a call's end. */
 const DOWN_WITHIN_MS = 30_000;
+
+/** The head office's lab, and a second mobile user, with Windows 10. */
+const figure131 = defineLab({
+  nodes: { ...headOffice.nodes, windows: windowsProfile({ version: "windows-10", address: "203.0.113.51/24" }) },
+  links: {
+    internet: ["mobile.eth0", "device.wan", "windows.eth0"],
+    office: ["office.eth0", "device.lan"],
+  },
+});
 
 type Start = "configured" | "connected";
 
@@ -133,8 +145,8 @@ async function nothingLeft(node: HeadOffice["node"], step: Step): Promise<void> 
 
 export const smokeSuite = defineSuite({
   name: "smoke",
-  title: "Figure 13-1: a mobile user dials into the head office",
-  lab: headOffice,
+  title: "Figure 13-1: mobile users, one with Windows 10, dial into the head office",
+  lab: figure131,
   stages: {
     configured: headOfficeConfigured,
     connected: {
@@ -143,6 +155,15 @@ export const smokeSuite = defineSuite({
       run: async ({ node }, step) => void (await step("dial with the right password", () => node.mobile.dial(ALICE))),
     },
   },
-  scenarios: [dial, traffic, hangUpByClient, wrongPassword, hangUpByDevice, dialAgain],
+  scenarios: [
+    dial,
+    traffic,
+    hangUpByClient,
+    wrongPassword,
+    hangUpByDevice,
+    dialAgain,
+    windowsDials,
+    windowsWrongPassword,
+  ],
   cold: true, // that the image boots is part of what it proves
 });

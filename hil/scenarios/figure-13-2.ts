@@ -1,7 +1,7 @@
 /** Suite `figure-13-2`: everybody reaches everybody through two devices that are client and server at once. */
 import type { PingResult } from "../peers/traffic.ts";
 import { check, defineSuite, type Scenario, type Step } from "../scenario.ts";
-import { awaitSession, findSession } from "./device-sessions.ts";
+import { awaitGone, awaitSession, findSession } from "./device-sessions.ts";
 import { onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
 import {
   ALICE,
@@ -115,7 +115,7 @@ const editOneAccount: Scenario<TwoOffices, Start> = {
         passing,
         node.head.console
           .configure([`set vpn account ${BRANCH_USER} password changed`])
-          .then(() => awaitGone(node, clock, branch.id)),
+          .then(() => awaitGone(node.head.console, clock, branch.id, DOWN_WITHIN_MS)),
       ]);
     });
     await step("alice's session is the same", async () => {
@@ -124,15 +124,6 @@ const editOneAccount: Scenario<TwoOffices, Start> = {
     });
   },
 };
-
-async function awaitGone(node: TwoOffices["node"], clock: TwoOffices["clock"], id: string): Promise<void> {
-  const endNs = clock.nowNs() + BigInt(DOWN_WITHIN_MS) * 1_000_000n;
-  for (;;) {
-    const shown = await node.head.console.run("show vpn");
-    if (!shown.split("\n").some((line) => line.startsWith(`${id} `))) return;
-    check(clock.nowNs() < endNs, `session ${id} is still there:\n${shown}`);
-  }
-}
 
 export const figure132Suite = defineSuite({
   name: "figure-13-2",

@@ -4,7 +4,7 @@ import { device } from "../node/device.ts";
 import { lanHost } from "../peers/lan-host.ts";
 import { STRONGEST } from "../peers/pppd.ts";
 import { pptpLinux } from "../peers/pptp-linux.ts";
-import type { Stage } from "../scenario.ts";
+import type { Stage, Step } from "../scenario.ts";
 import { pingAll } from "./tunnel-claims.ts";
 
 export const ADMIN_PASSWORD = "lab-Admin-1";
@@ -21,6 +21,8 @@ export const ALICE = {
   protection: STRONGEST,
   routes: ["192.168.1.0/25"],
 };
+/** Whoever dials in from a Windows computer, with what Windows chooses by itself. */
+export const CAROL = { server: ALICE.server, user: "carol", password: "p4ss word" };
 
 const CONFIGURATION = [
   "set interfaces wan address 203.0.113.1/24",
@@ -32,6 +34,7 @@ const CONFIGURATION = [
   `set vpn server pool count ${POOL_COUNT}`,
   `set vpn server dns ${DNS}`,
   `set vpn account ${ALICE.user} password ${ALICE.password}`,
+  `set vpn account ${CAROL.user} password "${CAROL.password}"`,
 ];
 
 /** mobile ── internet 203.0.113.0/24 ── wan device lan ── office 192.168.1.0/24 ── office */
@@ -51,9 +54,14 @@ export type HeadOffice = LabOf<typeof headOffice>;
 export const headOfficeConfigured: Stage<HeadOffice> = {
   claim: "an administrator sets the device up over its serial console",
   async run({ node }, step) {
-    await step("set the administrator's password at the first login", () => node.device.console.login(ADMIN_PASSWORD));
-    await step("enter and commit the configuration of Figure 13-1", () => node.device.console.configure(CONFIGURATION));
+    await configureHeadOffice(node, step);
     await step("the mobile user reaches the device's Internet address", () => pingAll(node.mobile, ALICE.server));
-    await step("the office host reaches the device's LAN address", () => pingAll(node.office, "192.168.1.1"));
   },
 };
+
+/** Whoever the mobile users are. */
+export async function configureHeadOffice(node: Pick<HeadOffice["node"], "device" | "office">, step: Step) {
+  await step("set the administrator's password at the first login", () => node.device.console.login(ADMIN_PASSWORD));
+  await step("enter and commit the configuration of Figure 13-1", () => node.device.console.configure(CONFIGURATION));
+  await step("the office host reaches the device's LAN address", () => pingAll(node.office, "192.168.1.1"));
+}

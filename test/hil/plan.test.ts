@@ -48,7 +48,7 @@ test("shares are written INDEX/COUNT", () => {
 });
 
 test("labs side by side keep within processors and memory, and there is always one", () => {
-  assert.equal(labMemoryMib(smoke), 1024);
+  assert.equal(labMemoryMib(smoke), 1344);
   assert.equal(jobsWithin({ processors: 8, memoryMib: 65_536 }, 1024), 4);
   assert.equal(jobsWithin({ processors: 32, memoryMib: 5_120 }, 1024), 4);
   assert.equal(jobsWithin({ processors: 2, memoryMib: 512 }, 1024), 1);

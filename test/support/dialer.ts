@@ -61,9 +61,13 @@ export class Dialer {
     for (const bytes of messages) this.take(this.client.received(bytes, Millis(this.now)));
     return this;
   }
-  /** The call is established. */
+  /** The call is established, and it has digested that. */
   called(): this {
-    return this.connected().receive(WINDOWS_CONTROL.startReply, WINDOWS_CONTROL.callReply);
+    return this.connected().receive(WINDOWS_CONTROL.startReply, WINDOWS_CONTROL.callReply).settle();
+  }
+  /** As long as it is deaf after an Outgoing-Call-Reply. */
+  settle(): this {
+    return this.advance(this.client.settings.profile.settleMs);
   }
   frame(protocol: number, payload: Buffer): this {
     const { callId } = this.client;
@@ -115,6 +119,7 @@ export class Line {
   /** Dials and lets both ends talk until they have nothing more to say. */
   connect(): this {
     this.dialer.connected();
+    this.settle().dialer.settle();
     return this.settle();
   }
   hangUp(): this {

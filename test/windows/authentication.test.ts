@@ -1,7 +1,7 @@
 /** windows.md §5 and §6: authentication and callback, as Windows clients do them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WINDOWS_7 } from "../../appliance/pptp/quirks.ts";
+import { WINDOWS_7 } from "../../appliance/pptp/windows-profiles.ts";
 import { emitChangePasswordV2, parseMsChapFailure } from "../../appliance/wire/chap.ts";
 import { emitCpPacket } from "../../appliance/wire/cp-packet.ts";
 import { Protocol } from "../../appliance/wire/ppp-frame.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HEADROOM_BYTES } from "../../appliance/dataplane/user-space.ts";
 import { Millis } from "../../appliance/ports.ts";
-import { WINDOWS_7 } from "../../appliance/pptp/quirks.ts";
+import { WINDOWS_7 } from "../../appliance/pptp/windows-profiles.ts";
 import { Protocol, parsePppFrame } from "../../appliance/wire/ppp-frame.ts";
 import { insideGre, WINDOWS_CONTROL, WINDOWS_GRE } from "../support/codecs.ts";
 import { Dialer, Line } from "../support/dialer.ts";
@@ -206,9 +206,10 @@ test("windows.md §4 MRU: a Nak to 1452 is obeyed", () => {
 
 test("windows.md §4 retransmission: a new identifier each time, 2, 3, 4, 4 … s apart", () => {
   const dialer = new Dialer({ profile: WINDOWS_7 }).called();
+  const began = dialer.now;
   const sent: [number, string][] = [];
   for (let now = 0; now <= 30_000; now += 1000) {
-    dialer.advance(now - dialer.now);
+    dialer.advance(began + now - dialer.now);
     while (sent.length < dialer.frames.length) sent.push([now / 1000, dialer.frames[sent.length]?.slice(10, 12) ?? ""]);
   }
   assert.deepEqual(sent, [

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HEADROOM_BYTES } from "../../appliance/dataplane/user-space.ts";
-import { WINDOWS_7 } from "../../appliance/pptp/quirks.ts";
+import { WINDOWS_7 } from "../../appliance/pptp/windows-profiles.ts";
 import { Protocol } from "../../appliance/wire/ppp-frame.ts";
 import { WINDOWS_CONTROL } from "../support/codecs.ts";
 import { type Dialer, Line } from "../support/dialer.ts";

@@ -1,7 +1,7 @@
 /**
- * A real Windows 7 client against Windows RRAS, replayed: its messages drive our server, and the server's drive our
- * client under the Windows 7 profile. Only call ids, magic numbers and the identifiers of answers are mapped; challenges
- * are those of the capture, handed in as luck, so that responses and MPPE data stay valid.
+ * Real Windows clients, replayed: the messages of Windows 7 drive our server, and those of the servers in the captures drive
+ * our client under the profiles of Windows 7 and 2000, at the times of the capture. What Windows took from luck (call ids,
+ * magic numbers, challenges, GUIDs) is handed in as luck, so that everything else must be equal, byte by byte.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,6 @@ import { type GreSocket, Millis, type Random } from "../../appliance/ports.ts";
 import type { EncryptionPolicy } from "../../appliance/ppp/ccp.ts";
 import type { EncryptedDirection } from "../../appliance/ppp/network-phase.ts";
 import { CallIds, LocalCallId, PeerCallId } from "../../appliance/pptp/call-id.ts";
-import { WINDOWS_7 } from "../../appliance/pptp/quirks.ts";
 import { PptpClient } from "../../appliance/tunnel/client.ts";
 import { ConnectionId, type Effect } from "../../appliance/tunnel/effect.ts";
 import { PptpServer } from "../../appliance/tunnel/server.ts";
@@ -21,6 +20,7 @@ import { CpCode, emitCpPacket, parseCpPacket, parseOptions } from "../../applian
 import { parseGre } from "../../appliance/wire/gre.ts";
 import { formatIpv4, Ipv4, parseIpv4 } from "../../appliance/wire/ipv4.ts";
 import { emitPppFrame, PLAIN_FRAMING, type PppFrame, Protocol, parsePppFrame } from "../../appliance/wire/ppp-frame.ts";
+import { encryptionPolicy, profileOf } from "../../hil/peers/windows/versions.ts";
 import { type CapturedPacket, readCapture } from "../support/capture.ts";
 import { ALICE } from "../support/scripted-caller.ts";
 
@@ -78,50 +78,121 @@ function pppOf(packet: CapturedPacket): Frame | undefined {
 const capture = readCapture("windows7-to-rras-negotiation.pcap")?.filter(({ frame }) => frame >= FIRST_FRAME);
 const skip = capture === undefined ? "the capture folder is not beside this checkout" : false;
 
-test("windows.md §1–§8: our client under the Windows 7 profile says what Windows 7 said", { skip }, (t) => {
-  const settings: ClientSettings = {
-    name: "w7",
-    server: SERVER,
-    user: "vpnuser",
-    password: "vpnuser123",
-    newPassword: undefined,
-    authentication: ["mschap-v2"],
-    encryption: REQUIRED,
-    mtu: 1400,
-    routes: [],
-    nat: false,
-    dial: { mode: "manual", idleMs: undefined, ...DEFAULT_REDIAL },
-    profile: WINDOWS_7,
-  };
-  const luck = new Replayed(CORRELATION_ID, u32(CLIENT_MAGIC), PEER_CHALLENGE, INTERFACE_IDENTIFIER);
-  const callIds = new CallIds(new Replayed(u16(CLIENT_CALL_ID)));
+/** What a profile's client and the captured one said, in order, each to the captured server. */
+interface Replay {
+  readonly windows: readonly Said[];
+  readonly ours: readonly Said[];
+  readonly client: PptpClient;
+}
+interface Said {
+  readonly atMs: number;
+  readonly words: string;
+}
+
+/** Our client dials when the captured one did, and hears the captured server when that one did. */
+function replay(
+  packets: readonly CapturedPacket[],
+  side: { readonly client: Ipv4; readonly callId: number; readonly beginsMs: number },
+  settings: ClientSettings,
+  luck: Random,
+): Replay {
+  const callIds = new CallIds(new Replayed(u16(side.callId)), side.callId === 0 ? 0 : undefined);
   const client = new PptpClient(1, settings, luck, callIds, () => ConnectionId(1));
-  const ours: string[] = [];
-  const carryOut = (effects: readonly Effect[]): void => {
+  const ours: Said[] = [];
+  const windows: Said[] = [];
+  const carryOut = (effects: readonly Effect[], atMs: number): void => {
     for (const effect of effects) {
-      if (effect.type === "send-control") ours.push(describeControl(effect.bytes));
-      if (effect.type === "send-frame") ours.push(emitPppFrame(effect, effect.framing).toString("hex"));
+      if (effect.type === "send-control") ours.push({ atMs, words: describeControl(effect.bytes) });
+      if (effect.type === "send-frame")
+        ours.push({ atMs, words: emitPppFrame(effect, effect.framing).toString("hex") });
     }
   };
-  carryOut(client.dial(Millis(0)));
-  carryOut(client.connected(ConnectionId(1), CLIENT, Millis(0)));
-  const windows: string[] = [];
-  for (const [index, packet] of (capture ?? []).entries()) {
-    const now = Millis(index);
+  const advance = (untilMs: number): void => {
+    for (let at = client.deadline; at !== undefined && at <= untilMs; at = client.deadline)
+      carryOut(client.tick(at), at);
+  };
+  carryOut(client.dial(Millis(side.beginsMs)), side.beginsMs);
+  carryOut(client.connected(ConnectionId(1), side.client, Millis(side.beginsMs)), side.beginsMs);
+  for (const packet of packets) {
+    const now = Millis(packet.atMs);
+    advance(now);
     const frame = packet.kind === "gre" ? pppOf(packet) : undefined;
+    const isWindows = packet.source === side.client;
     if (packet.kind === "pptp") {
-      // Serial number 19: this Windows had dialled 19 times before; our counter begins at 0.
-      if (packet.source === CLIENT) windows.push(describeControl(packet.bytes).replace(`Number":19`, `Number":0`));
-      else carryOut(client.received(packet.bytes, now));
+      if (isWindows) windows.push({ atMs: now, words: describeControl(packet.bytes) });
+      else carryOut(client.received(packet.bytes, now), now);
     } else if (frame !== undefined && frame.protocol !== Protocol.compressed) {
-      if (packet.source === CLIENT) windows.push(frame.ppp.toString("hex"));
-      else carryOut(client.session(LocalCallId(CLIENT_CALL_ID), { type: "frame", ...frame }, now));
+      if (isWindows) windows.push({ atMs: now, words: frame.ppp.toString("hex") });
+      else carryOut(client.session(LocalCallId(side.callId), { type: "frame", ...frame }, now), now);
     }
   }
+  return { windows, ours, client };
+}
+
+const WINDOWS_SETTINGS: ClientSettings = {
+  name: "lab",
+  server: SERVER,
+  user: "vpnuser",
+  password: "vpnuser123",
+  newPassword: undefined,
+  authentication: ["mschap-v2"],
+  encryption: encryptionPolicy("windows-7", "Required"),
+  mtu: 1400,
+  routes: [],
+  nat: false,
+  dial: { mode: "manual", idleMs: undefined, ...DEFAULT_REDIAL },
+  // This Windows had dialled 18 times before.
+  profile: { ...profileOf("windows-7", "WIN-2RRBUS7N9GE"), firstSerial: 19 },
+};
+
+test("windows.md §1–§8: our client under the Windows 7 profile says what Windows 7 said", { skip }, (t) => {
+  const luck = new Replayed(CORRELATION_ID, u32(CLIENT_MAGIC), PEER_CHALLENGE, INTERFACE_IDENTIFIER);
+  const side = { client: CLIENT, callId: CLIENT_CALL_ID, beginsMs: capture?.[0]?.atMs ?? 0 };
+  const { windows, ours, client } = replay(capture ?? [], side, WINDOWS_SETTINGS, luck);
+  const words = (said: readonly Said[]): string[] => said.map((each) => each.words);
   t.diagnostic(`${windows.length} messages of Windows 7, ${ours.length} of ours`);
   assert.equal(windows.length, 21);
-  assert.deepEqual(ours, windows);
+  assert.deepEqual(words(ours), words(windows));
   assert.equal(client.status()?.state, "connected");
+  const apart = windows.map((said, index) => (ours[index]?.atMs ?? Number.NaN) - said.atMs);
+  t.diagnostic(`ours minus Windows', in ms: ${apart.map((ms) => ms.toFixed(1)).join(" ")}`);
+  assert.ok(
+    apart.every((ms) => Math.abs(ms) < 3),
+    "each within 3 ms of Windows",
+  );
+});
+
+const oldCapture = readCapture("windows2000-to-poptop-control.pcap");
+const skipOld = oldCapture === undefined ? "the capture folder is not beside this checkout" : false;
+
+test("windows.md §1, §4: our client under the Windows 2000 profile says what Windows 2000 said", {
+  skip: skipOld,
+}, (t) => {
+  const profile = profileOf("windows-2000", "PC-4");
+  // A pre-release: its build is 2160.
+  const endpoint = { ...profile.endpoint, firmwareRevision: 2160 };
+  const luck = new Replayed(u32(0x021952cf), Buffer.from("29f76a9077f1472c835247f271d65607", "hex"));
+  const settings = {
+    ...WINDOWS_SETTINGS,
+    server: parseIpv4("10.1.1.10") ?? Ipv4(0),
+    encryption: encryptionPolicy("windows-2000", "Required"),
+    profile: { ...profile, endpoint, firstSerial: 30760 },
+  };
+  // The server's packets are doubled by the point of capture.
+  const seen = new Set<string>();
+  const packets = (oldCapture ?? []).filter(({ bytes }) => {
+    const isNew = !seen.has(bytes.toString("hex"));
+    seen.add(bytes.toString("hex"));
+    return isNew;
+  });
+  const side = { client: parseIpv4("10.1.1.11") ?? Ipv4(0), callId: 0, beginsMs: packets[0]?.atMs ?? 0 };
+  const { windows, ours } = replay(packets, side, settings, luck);
+  t.diagnostic(`${windows.length} messages of Windows 2000`);
+  assert.deepEqual(
+    ours.slice(0, windows.length).map((said) => said.words),
+    windows.map((said) => said.words),
+  );
+  assert.equal(windows.length, 4);
 });
 
 test("a Windows 7 client drives our server to an open IPCP, and its MPPE data decrypts", { skip }, (t) => {
