@@ -9,8 +9,8 @@ import { interopClientSuite } from "./scenarios/interop-client.ts";
 import { interopServerSuite } from "./scenarios/interop-server.ts";
 import { poptopSuite } from "./scenarios/poptop.ts";
 import { routerSuite } from "./scenarios/router.ts";
-import { windowsErrorsSuite } from "./scenarios/windows-errors.ts";
 import { windowsSuite } from "./scenarios/windows.ts";
+import { windowsErrorsSuite } from "./scenarios/windows-errors.ts";
 
 export const SUITES: readonly Suite[] = [
   smokeSuite,

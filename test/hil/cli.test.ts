@@ -35,7 +35,7 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lab", "run", "--shard", "3/2"], /--shard 3\/2: give INDEX\/COUNT with INDEX from 1, such as 2\/4/],
   [["lab", "run", "--shard", "60/60"], /nothing is left for this shard; use fewer/],
   [["lab", "run", "--jobs", "many"], /--jobs many: give a whole number from 1 to 64/],
-  [["lab", "run", "--jobs", "8", "--memory", "2048"], /--jobs 8: a lab takes up to 1024 MiB, so 2048 MiB hold 1/],
+  [["lab", "run", "--jobs", "8", "--memory", "2048"], /--jobs 8: a lab takes up to 1344 MiB, so 2048 MiB hold 1/],
   [["lab", "run", "--durations", "/nosuch"], /--durations \/nosuch: .*give the results\.ndjson of an earlier run/],
   [["console"], /console needs a target: \/dev\/ttyUSB0, /],
   [["console", "/dev/ttyUSB0", "--baud", "fast"], /--baud fast: give a rate such as 115200/],

@@ -12,7 +12,7 @@ import { type Cidr, formatCidr } from "../../net/ip/cidr.ts";
 import { type ConnectionSettings, parseConnection } from "./connection.ts";
 import { Dialer, type DialerPorts, type NetworkUp } from "./dialer.ts";
 import { firstTalk } from "./first-packets.ts";
-import { type RasCode, rasCauseOf, rasCode, rasEvidence } from "./ras-errors.ts";
+import { isOwnWish, predictRasError, rasErrorText } from "./ras-errors.ts";
 import { guidText, RasEventId } from "./ras-events.ts";
 import { completedText, connectionsText, dialedText } from "./rasdial.ts";
 import { authMethods, encryptionPolicy, profileOf, type WindowsVersion } from "./versions.ts";
@@ -37,7 +37,7 @@ export interface ComputerStatus {
 }
 
 export interface LastError {
-  readonly code: RasCode;
+  readonly code: number;
   /** How far the call had come. */
   readonly stage: Stage;
   /** Why this code is predicted. */
@@ -65,6 +65,8 @@ interface Call {
 /** Where the log's oldest events make room. */
 const KEPT_EVENTS = 500;
 const MTU = 1400;
+const NO_SUCH_CONNECTION = 623;
+const PORT_IN_USE = 633;
 
 export class Computer {
   readonly #version: WindowsVersion;
@@ -117,12 +119,8 @@ export class Computer {
     if (name === undefined) return { text: connectionsText(this.#call?.network ? [this.#call.name] : []), code: 0 };
     if (user?.toLowerCase() === "/disconnect") return await this.#hangUp();
     const connection = this.#connections.get(name);
-    if (connection === undefined)
-      return {
-        text: "Remote Access error 623 - The system could not find the phone book entry for this connection.\n",
-        code: 623,
-      };
-    if (this.#call !== undefined) return { text: "You are already connected, or dialing.\n", code: 633 };
+    if (connection === undefined) return refused(NO_SUCH_CONNECTION);
+    if (this.#call !== undefined) return refused(PORT_IN_USE);
     return await this.#dial(name, connection, user ?? "", password ?? "");
   }
 
@@ -215,10 +213,9 @@ export class Computer {
 
   #ended(call: Call, failure: SessionFailure, stage: Stage): void {
     this.#call = undefined;
-    const cause = rasCauseOf(failure, stage);
-    const code = rasCode(cause, this.#version);
+    const { code, evidence } = predictRasError(failure, stage, this.#version);
     const wasUp = call.network !== undefined;
-    if (cause !== "hung-up-by-user") this.#lastError = { code, stage, evidence: rasEvidence(cause) };
+    if (!isOwnWish(failure)) this.#lastError = { code, stage, evidence };
     const what = `dialed a connection named ${call.name} which has`;
     if (wasUp)
       this.#note(
@@ -296,6 +293,10 @@ function classOf(address: Ipv4): Cidr {
 
 function deviceText({ server }: ConnectionSettings): string {
   return `Server address/Phone Number = ${formatIpv4(server)}, Device = WAN Miniport (PPTP), MediaType = VPN`;
+}
+
+function refused(code: number): Answer {
+  return { text: `${rasErrorText(code)}\n`, code };
 }
 
 function usage(): Answer {

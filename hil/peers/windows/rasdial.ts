@@ -1,5 +1,5 @@
 /** The words of `rasdial`, Windows' own dialer for the command line: what it prints, and how that is read. */
-import { RAS_ERRORS, type RasCode } from "./ras-errors.ts";
+import { rasErrorText } from "./ras-errors.ts";
 
 /** How a `rasdial` ended. */
 export interface RasdialResult {
@@ -13,14 +13,10 @@ const DIALING = ["Verifying username and password...", "Registering your compute
 const COMPLETED = "Command completed successfully.";
 
 /** What `rasdial NAME USER PASSWORD` prints. `stage` 0 never reached the server, 1 was being authenticated. */
-export function dialedText(name: string, code: 0 | RasCode, stage: 0 | 1): string {
+export function dialedText(name: string, code: number, stage: 0 | 1): string {
   const lines = [`Connecting to ${name}...`];
   if (code === 0) return [...lines, ...DIALING, `Successfully connected to ${name}.`, COMPLETED, ""].join("\n");
-  return [...lines, ...DIALING.slice(0, stage), "", errorText(code), ""].join("\n");
-}
-
-export function errorText(code: RasCode): string {
-  return `Remote Access error ${code} - ${RAS_ERRORS[code][1]}`;
+  return [...lines, ...DIALING.slice(0, stage), "", rasErrorText(code), ""].join("\n");
 }
 
 export function completedText(): string {
