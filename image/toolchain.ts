@@ -9,9 +9,10 @@ import { contentKey } from "./content-key.ts";
 import { ImageError } from "./failure.ts";
 import { type HostTool, toolVersion } from "./host-tool.ts";
 import { inTurn } from "./in-turn.ts";
-import type { Machine } from "./machines.ts";
+import { AMD64, type Machine } from "./machines.ts";
 import { fillFolder } from "./output-folder.ts";
-import type { PreparedPackage } from "./prepare.ts";
+import { type PreparedPackage, prepare } from "./prepare.ts";
+import type { Progress } from "./progress.ts";
 import { cacheFolder } from "./project.ts";
 
 /** A program that turns C into code for one machine. */
@@ -31,6 +32,13 @@ const LIBRARY_PACKAGES = ["libc6"] as const;
 /** For programs that run on this computer, against its own C library. */
 export async function hostCompiler(): Promise<Compiler> {
   return { program: "gcc", flags: [], key: await toolVersion("gcc") };
+}
+
+/** For the programs of a lab guest. */
+export async function guestCompiler(progress: Progress, machine: Machine = AMD64): Promise<Compiler> {
+  const names = [...LIBRARY_PACKAGES, ...HEADER_PACKAGES];
+  const { packages } = await prepare({ architecture: machine.architecture, names, locked: false }, progress);
+  return await imageCompiler(machine, packages);
 }
 
 /** For the programs of an image. `packages` must hold the header packages and the image's libc6. */

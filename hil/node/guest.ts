@@ -1,5 +1,6 @@
 /** A Linux guest of ours: kernel and one initramfs, no disk, a framed shell on its serial console. */
 import { type BuiltGuest, buildGuest, type GuestSpec } from "../../image/guest.ts";
+import type { Progress } from "../../image/progress.ts";
 import type { Console } from "../console/console.ts";
 import { FramedShell } from "../console/frame.ts";
 import type { MachinePlace, NodeDefinition } from "./definition.ts";
@@ -69,7 +70,7 @@ export interface GuestTrade<N> {
   /** For reports: `Poptop 1.4 and pppd`. */
   readonly what: string;
   /** What is made of other things, such as a bundle, is made when the node is prepared. */
-  readonly contents: GuestContents | (() => Promise<GuestContents>);
+  readonly contents: GuestContents | ((progress: Progress) => Promise<GuestContents>);
   /** MiB, 256 unless given. */
   readonly memoryMib?: number;
   /** Runs once, at the end of the boot. */
@@ -87,7 +88,7 @@ export function guestNode<N>(trade: GuestTrade<N>): NodeDefinition<N, "eth0"> {
     memoryMib,
     nics: ["eth0"],
     prepare: async (progress) => {
-      const spec = guestSpec(typeof contents === "function" ? await contents() : contents);
+      const spec = guestSpec(typeof contents === "function" ? await contents(progress) : contents);
       const built = await buildGuest(spec, progress);
       return {
         kind: "machine",

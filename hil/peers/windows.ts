@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { compile } from "../../image/compile.ts";
 import { projectRoot } from "../../image/project.ts";
+import { guestCompiler } from "../../image/toolchain.ts";
 import type { NodeDefinition, SelfCheck } from "../node/definition.ts";
 import { type Guest, type GuestContents, guestNode } from "../node/guest.ts";
 import { CheckError, check } from "../scenario.ts";
@@ -251,11 +252,12 @@ export function windowsProfile(settings: WindowsProfileSettings): NodeDefinition
   return guestNode({
     what: `the ${version} profile: our stack with the manners of Windows' PPTP client`,
     memoryMib: MEMORY_MIB,
-    contents: async () => {
-      const { bundle, addon } = await compile({
+    contents: async (progress) => {
+      const app = {
         entry: join(projectRoot, "hil/peers/windows/main.ts"),
         native: join(projectRoot, "appliance/native"),
-      });
+      };
+      const { bundle, addon } = await compile(app, await guestCompiler(progress));
       return {
         name: "windows-profile",
         ...NODE,
