@@ -92,9 +92,14 @@ export class ConsoleSession {
 
   /** The line was cut: whoever comes next must log in. Uncommitted changes are forgotten. */
   hangUp(): void {
-    if (!INSIDE.has(this.#state.at)) return;
-    this.#log("warning", "the line was cut: logged out");
-    this.#leave();
+    if (this.#login !== undefined) {
+      this.#log("warning", "the line was cut: logged out");
+      this.#leave();
+    } else if (this.#state.at === "checking") {
+      // A password that proves right now is not the next person's.
+      this.#queue = [];
+      this.start();
+    }
   }
 
   /** A program that types has said everything: it is logged out once that is done. */
@@ -113,6 +118,7 @@ export class ConsoleSession {
 
   #leave(): void {
     if (this.#state.at === "stream") this.#state.stop();
+    this.#queue = [];
     this.#write(this.#pager.show([], 0, this.#columns));
     this.#write("\n");
     this.#logOut();
@@ -198,6 +204,11 @@ export class ConsoleSession {
   }
 
   #repeatedPassword(password: string, again: string): void {
+    // The line was cut while the first one was being stored: who comes now has to know it.
+    if (this.#appliance.administrator.hasPassword) {
+      this.start();
+      return;
+    }
     if (password !== again) {
       this.#askNewPassword("They differ. Nothing was set.\n");
       return;
@@ -227,32 +238,45 @@ export class ConsoleSession {
     );
   }
 
-  /** Keys wait until the answer is there. A failure is the device's fault, so it is logged and said. */
+  /** Keys wait until the answer is there. One that comes after the line was cut is not heard. A failure is logged and said. */
   #await<T>(answer: Promise<T>, failure: string, then: (value: T) => void): void {
-    this.#state = { at: "checking" };
+    const state: State = { at: "checking" };
+    this.#state = state;
+    const goOn = (answered: () => void): void => {
+      if (this.#state !== state) return;
+      answered();
+      this.#pressWaiting();
+    };
     answer
-      .then(then, (error: Error) => {
-        this.#log("error", `${failure}: ${error.message}`);
-        this.#write(`% ${failure}: ${error.message}\n`);
-        this.start();
-      })
-      .then(() => {
-        const waiting = this.#queue;
-        this.#queue = [];
-        for (const [i, key] of waiting.entries()) {
-          if (this.#state.at === "checking") {
-            this.#queue.push(...waiting.slice(i));
-            return;
-          }
-          this.#press(key);
-        }
-      })
+      .then(
+        (value) => goOn(() => then(value)),
+        (error: Error) => {
+          this.#log("error", `${failure}: ${error.message}`);
+          goOn(() => {
+            this.#write(`% ${failure}: ${error.message}\n`);
+            if (this.#login === undefined) this.start();
+            else this.#enterShell();
+          });
+        },
+      )
       // Not awaited by anybody: an error in here must end the process as any other does.
       .catch((error: unknown) =>
         setImmediate(() => {
           throw error;
         }),
       );
+  }
+
+  #pressWaiting(): void {
+    const waiting = this.#queue;
+    this.#queue = [];
+    for (const [i, key] of waiting.entries()) {
+      if (this.#state.at === "checking") {
+        this.#queue.push(...waiting.slice(i));
+        return;
+      }
+      this.#press(key);
+    }
   }
 
   #command(line: string): void {

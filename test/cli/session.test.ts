@@ -395,3 +395,44 @@ test("what a mode prints fits 80 columns", TIMEOUT, async () => {
   }
   for (const line of lines) assert.ok(line.length < 80, `${line.length}: ${line}`);
 });
+
+test(
+  "a line that is cut while a password is checked lets nobody in, whatever was typed behind it",
+  TIMEOUT,
+  async () => {
+    const { device } = await loggedIn();
+    const desk = new ConsoleDesk({ device });
+    const before = device.appliance.logins.views().length;
+    desk.type(`admin\r${PASSWORD}\rconfigure\r`);
+    desk.session.hangUp();
+    // The next login takes longer than the forgotten one.
+    desk.type(`admin\rwrong-one\r`);
+    assert.match(await desk.until("incorrect\nculvert login: "), /Login incorrect\nculvert login: $/);
+    assert.equal(device.appliance.logins.views().length, before);
+  },
+);
+
+test("a line that is cut while the first password is stored asks the next person for it", TIMEOUT, async () => {
+  const desk = new ConsoleDesk();
+  desk.type(`${PASSWORD}\r${PASSWORD}\r`);
+  desk.session.hangUp();
+  for (let turn = 0; !desk.device.appliance.administrator.hasPassword; turn++) {
+    assert.ok(turn < 10_000, "the password was never stored");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.match(desk.type("another-one\ranother-one\r"), /culvert login: $/);
+});
+
+test("a line that is cut while a command waits logs out, and its answer is not heard", TIMEOUT, async () => {
+  const desk = await loggedIn();
+  desk.type("show nat\r");
+  desk.session.hangUp();
+  assert.equal(desk.device.appliance.logins.views().length, 0);
+  const nft = desk.device.bench.programs.running("nft");
+  assert.ok(nft);
+  desk.type("");
+  nft.end();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(desk.shown, "");
+  assert.match(desk.type("\r"), /culvert login: $/);
+});

@@ -24,12 +24,39 @@ function fromEnvironment(name: string): number | undefined {
 
 /** Runs `one` with fresh luck each time, `fullCount` times in the full campaign. */
 export function campaign(t: TestContext, fullCount: number, one: (random: SeededRandom) => void): void {
+  const { count, seed, done } = plan(t, fullCount);
+  for (let i = 0; i < count; i++) withSeed(seed + i, one);
+  done();
+}
+
+/** The same for runs that wait for something. */
+export async function campaignOf(
+  t: TestContext,
+  fullCount: number,
+  one: (random: SeededRandom) => Promise<void>,
+): Promise<void> {
+  const { count, seed, done } = plan(t, fullCount);
+  for (let i = 0; i < count; i++) {
+    let run: Promise<void> | undefined;
+    withSeed(seed + i, (random) => {
+      run = one(random);
+    });
+    await run?.catch((error: unknown) => {
+      throw new Error(`seed ${seed + i}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    });
+  }
+  done();
+}
+
+function plan(t: TestContext, fullCount: number): { count: number; seed: number; done: () => void } {
   const count = Math.max(1, Math.round(fullCount * (fromEnvironment("CULVERT_FUZZ_RUNS") ?? SLICE)));
   const seed = fromEnvironment("CULVERT_FUZZ_SEED") ?? randomInt(2 ** 31);
   const began = performance.now();
-  for (let i = 0; i < count; i++) withSeed(seed + i, one);
-  const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  t.diagnostic(`${count} runs from seed ${seed} in ${seconds} s`);
+  const done = (): void => {
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    t.diagnostic(`${count} runs from seed ${seed} in ${seconds} s`);
+  };
+  return { count, seed, done };
 }
 
 let collect: (() => void) | undefined;
