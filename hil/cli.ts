@@ -39,6 +39,8 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
                   [--state DIR]          DIR keeps the device's data from one time to the next
   culvert flash FILE.img --disk /dev/sdX an image onto a disk or card, read back: refuses mounted and system disks, asks
                   [--yes] [--fixed-disk] do not ask; a disk that is built in will do
+  culvert flash FILE.img --bench B       an image onto a board's medium, over U-Boot on its serial line: TFTP or Y-modem,
+                  [--medium "mmc 1"]     each piece read back (virtio 0)
   culvert flash FILE.bundle --device ssh://admin@HOST[:PORT]
                   [--ssh-options A=B,..] update a device that runs, and wait until it has settled
   culvert image ...                      build firmware images; \`culvert image help\` says how
@@ -92,11 +94,13 @@ async function dispatch(argv: readonly string[]): Promise<number> {
       );
     }
     case "flash": {
-      const given = options(["flash"], rest, ["disk", "device", "ssh-options"], ["yes", "fixed-disk"], "file");
-      const { file, disk, device, "ssh-options": sshOptions } = given;
+      const given = options(["flash"], rest, FLASH_OPTIONS, ["yes", "fixed-disk"], "file");
+      const { file, disk, device, bench, medium, "ssh-options": sshOptions } = given;
       const { flashCommand } = await import("./flash/command.ts");
       const flags = { yes: given.yes === true, fixedDisk: given["fixed-disk"] === true };
-      return await withPerson((person) => flashCommand({ file, disk, device, sshOptions, ...flags }, person));
+      return await withPerson((person) =>
+        flashCommand({ file, disk, device, bench, medium, sshOptions, ...flags }, person),
+      );
     }
     case "doctor": {
       const { runDoctor } = await import("./doctor.ts");
@@ -164,6 +168,8 @@ async function withPerson(work: (person: Person) => Promise<number>): Promise<nu
     person.close();
   }
 }
+
+const FLASH_OPTIONS = [...(["disk", "device", "bench", "medium", "ssh-options"] as const)];
 
 const RUN_OPTIONS = [
   ...([

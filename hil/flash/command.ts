@@ -1,6 +1,6 @@
 /**
- * `culvert flash FILE`: a disk image onto a disk or card (`--disk`), or an update bundle into a device that runs
- * (`--device ssh://admin@HOST`).
+ * `culvert flash FILE`: a disk image onto a disk or card (`--disk`) or onto a board's medium over its boot loader (`--bench`), or an
+ * update bundle into a device that runs (`--device ssh://admin@HOST`).
  */
 import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -15,6 +15,7 @@ import { formatSize } from "../../image/progress.ts";
 import type { Person } from "../bench/person.ts";
 import { UsageError } from "../usage-error.ts";
 import { sshDevice, updateOverSsh } from "./over-ssh.ts";
+import { flashBoard } from "./over-uboot.ts";
 import { inspectTarget, type TargetDisk } from "./target-disk.ts";
 import { TransferLine } from "./transfer-line.ts";
 import { writeImage } from "./write-disk.ts";
@@ -23,6 +24,10 @@ export interface FlashCommand {
   readonly file: string | undefined;
   readonly disk: string | undefined;
   readonly device: string | undefined;
+  /** A bench with a boot loader on a serial line: the image goes onto the board's medium, over TFTP or Y-modem. */
+  readonly bench: string | undefined;
+  /** The medium as U-Boot names it, `mmc 1`. */
+  readonly medium: string | undefined;
   /** ssh_config(5) settings, joined by commas: `IdentityFile=KEY,StrictHostKeyChecking=no`. */
   readonly sshOptions: string | undefined;
   /** Do not ask. */
@@ -33,10 +38,10 @@ export interface FlashCommand {
 
 /** Throws a UsageError for a mistake on the command line, an Error of one sentence for what cannot be done. */
 export async function flashCommand(given: FlashCommand, person: Person): Promise<number> {
-  const { file, disk, device, sshOptions } = given;
+  const { file, disk, device, bench, sshOptions } = given;
   if (file === undefined) throw new UsageError("flash: say which file: culvert flash FILE --disk /dev/sdX");
-  if ((disk === undefined) === (device === undefined))
-    throw new UsageError("flash: say where to: either --disk /dev/sdX, or --device ssh://admin@HOST");
+  if ([disk, device, bench].filter((place) => place !== undefined).length !== 1)
+    throw new UsageError("flash: say where to: one of --disk /dev/sdX, --device ssh://admin@HOST, --bench FILE");
   if (!existsSync(file)) throw new UsageError(`flash: there is no file ${file}: \`culvert image build\` makes one`);
   const found = await contentOf(file);
   if (device !== undefined) {
@@ -49,6 +54,7 @@ export async function flashCommand(given: FlashCommand, person: Person): Promise
   }
   if (found.kind !== "image")
     throw new UsageError(`flash: ${file} is no disk image: write the .img that \`culvert image build\` makes`);
+  if (bench !== undefined) return await flashBoard({ file, bench, medium: given.medium, person });
   return await flashDisk(file, inspectTarget(disk ?? ""), given, person);
 }
 

@@ -8,9 +8,22 @@ import { Fault } from "../fault.ts";
 import type { EventSink } from "../journal/journal.ts";
 import type { Ladder } from "../node/ladder.ts";
 import { hex, type UBoot } from "../node/uboot.ts";
-import { type Slot, slotImage, slotState, type Verify, writeSlot } from "./slot.ts";
+import {
+  type BlockMedium,
+  piecesOf,
+  type Slot,
+  slotImage,
+  slotState,
+  type Verify,
+  writePiece,
+  writeSlot,
+} from "./slot.ts";
 import type { FileOffer } from "./tftp-host.ts";
 import type { YmodemFile } from "./ymodem.ts";
+
+/** Twice as much must be free in the board's memory. */
+const PIECE_BYTES = 16 * 1024 * 1024;
+const BLOCK_BYTES = 512;
 
 export interface SlotContent {
   readonly slot: Slot;
@@ -80,6 +93,23 @@ export class Flash {
     } catch (error) {
       throw await this.#afterFailure(error);
     }
+  }
+
+  /**
+   * Writes a whole disk, as `culvert image build` makes it, onto the board's medium: what is blank comes out of the board's own
+   * memory, everything else goes there piece by piece, and each piece is read back. A write that was cut short is begun anew.
+   */
+  async writeDisk(medium: BlockMedium, image: Buffer, onPiece: (bytes: number) => void = () => {}): Promise<void> {
+    await this.#options.ladder.at("bootloader", async (uboot) => {
+      const address = await this.#memory(uboot);
+      for (const piece of piecesOf(image, PIECE_BYTES)) {
+        const { startBlock, blocks, data } = piece;
+        if (data !== undefined) await this.#deliver(uboot, address, { name: `disk-${startBlock}.bin`, data });
+        await writePiece(uboot, medium, piece, address);
+        onPiece((startBlock + blocks) * BLOCK_BYTES);
+      }
+    });
+    this.#say(`disk: ${image.length} bytes written and read back`);
   }
 
   /** The slots of the golden images that hold no sound image. */

@@ -78,6 +78,57 @@ export async function writeSlot(uboot: UBoot, { slot, image, address, verify, sh
   if (state.kind === "torn") throw mismatch(uboot, slot, state.because);
 }
 
+/** A run of blocks of a disk, and what goes there: bytes that already stand in memory, or zeros out of the board's own memory. */
+export interface Piece {
+  readonly startBlock: number;
+  readonly blocks: number;
+  /** Whole blocks; undefined: zeros. */
+  readonly data: Buffer | undefined;
+}
+
+/** Blocks of zeros this long are not sent. */
+const BLANK_BLOCKS = 2048;
+
+/** A disk image in pieces of at most `mostBytes`, in order; each is all zeros or has something to send. */
+export function piecesOf(image: Buffer, mostBytes: number): readonly Piece[] {
+  const pieces: Piece[] = [];
+  const total = Math.ceil(image.length / BLOCK_BYTES);
+  const blank = Buffer.alloc(BLANK_BLOCKS * BLOCK_BYTES);
+  const isBlank = (block: number): boolean => {
+    const part = image.subarray(block * BLOCK_BYTES, (block + BLANK_BLOCKS) * BLOCK_BYTES);
+    return part.equals(blank.subarray(0, part.length));
+  };
+  for (let block = 0; block < total; ) {
+    const startBlock = block;
+    const zeros = isBlank(block);
+    do block = Math.min(block + BLANK_BLOCKS, total);
+    while (block < total && isBlank(block) === zeros && (block - startBlock + BLANK_BLOCKS) * BLOCK_BYTES <= mostBytes);
+    const blocks = block - startBlock;
+    const bytes = image.subarray(startBlock * BLOCK_BYTES, block * BLOCK_BYTES);
+    const data = zeros ? undefined : Buffer.concat([bytes, Buffer.alloc(blocks * BLOCK_BYTES - bytes.length)]);
+    pieces.push({ startBlock, blocks, data });
+  }
+  return pieces;
+}
+
+/** Writes one piece, whose data stand in memory at `address`, and reads it back. Throws a device Fault when it is not there. */
+export async function writePiece(uboot: UBoot, medium: BlockMedium, piece: Piece, address: number): Promise<void> {
+  const { startBlock, blocks, data } = piece;
+  const slot: Slot = { name: "disk", medium, startBlock, blocks };
+  const length = blocks * BLOCK_BYTES;
+  const scratch = address + length;
+  await select(uboot, medium);
+  if (data === undefined) await uboot.run(`mw.b ${hex(address)} 0 ${hex(length)}`);
+  await transfer(uboot, "write", slot, address, 0, blocks);
+  // Other than what was written, whichever that is.
+  await uboot.run(`mw.b ${hex(scratch)} a5 ${hex(length)}`);
+  await transfer(uboot, "read", slot, scratch, 0, blocks);
+  const wanted = crc32(data ?? Buffer.alloc(length));
+  const crc = await uboot.crc32(scratch, length);
+  if (crc !== wanted)
+    throw mismatch(uboot, slot, `CRC-32 ${hex(crc)} in place of ${hex(wanted)} from block ${startBlock} on`);
+}
+
 /** Reads the slot's image to `address` and compares it with its record. */
 export async function slotState(uboot: UBoot, slot: Slot, address: number): Promise<SlotState> {
   await select(uboot, slot.medium);

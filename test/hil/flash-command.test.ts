@@ -17,7 +17,14 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const NOBODY = new TerminalPerson(process.stdin, { write: () => true } as unknown as NodeJS.WriteStream);
 
 function flash(given: Partial<FlashCommand>): Promise<number> {
-  const nothing = { file: undefined, disk: undefined, device: undefined, sshOptions: undefined };
+  const nothing = {
+    file: undefined,
+    disk: undefined,
+    device: undefined,
+    bench: undefined,
+    medium: undefined,
+    sshOptions: undefined,
+  };
   return flashCommand({ ...nothing, yes: true, fixedDisk: false, ...given }, NOBODY);
 }
 
@@ -44,11 +51,13 @@ test("a mistake is told in one line that says what to do", async () => {
   const mistakes: readonly [Partial<FlashCommand>, RegExp][] = [
     [{}, /say which file/],
     [{ file: "x" }, /say where to/],
-    [{ file: "x", disk: "/dev/sda", device: "ssh://admin@x" }, /say where to: either/],
+    [{ file: "x", disk: "/dev/sda", device: "ssh://admin@x" }, /say where to: one of/],
     [{ file: join(folder, "none"), disk: "x" }, /there is no file .*image build/],
     [{ file: bundle, disk: "/dev/sda" }, /is no disk image: write the \.img/],
     [{ file: text, disk: "/dev/sda" }, /is no disk image/],
     [{ file: image(), device: "ssh://admin@host" }, /is no update bundle: send the \.bundle/],
+    [{ file: image(), bench: "qemu-arm64-uboot", medium: "mmc" }, /'mmc' is no medium of U-Boot's/],
+    [{ file: image(), bench: "qemu-x86_64" }, /bench qemu-x86_64 says nothing of a boot loader/],
     [{ file: bundle, device: "admin@host" }, /is no device: ssh:\/\/admin@HOST/],
   ];
   for (const [given, problem] of mistakes)

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault } from "../../hil/fault.ts";
 import { type Delivery, Flash, type SlotContent, tftpDelivery } from "../../hil/flash/flash.ts";
-import { loadSlot, type Slot, slotImage, slotState } from "../../hil/flash/slot.ts";
+import { loadSlot, piecesOf, type Slot, slotImage, slotState } from "../../hil/flash/slot.ts";
 import { Ladder } from "../../hil/node/ladder.ts";
 import { ProgressGuard } from "../../hil/node/progress-guard.ts";
 import { hex, UBoot } from "../../hil/node/uboot.ts";
@@ -219,4 +219,41 @@ test("images that do not fit, and empty ones, are refused before anything is sen
   assert.equal(slotImage(A, Buffer.alloc(7 * 512)).length, 8 * 512);
   assert.equal(slotImage(A, Buffer.alloc(1)).toString("latin1", 0, 24), "culvert-slot 1\nlength 1\n");
   await Promise.resolve();
+});
+
+test("a disk goes in pieces, each read back; what is blank is not sent", async () => {
+  const { flashBy, memoryDelivery, disk, trouble } = bench();
+  const MIB = 1 << 20;
+  const image = Buffer.alloc(3 * MIB + 512);
+  image.fill(0x11, 100, 600);
+  image.fill(0x22, 3 * MIB);
+  const pieces = piecesOf(image, 16 * MIB).map(({ startBlock, blocks, data }) => [startBlock, blocks, data?.length]);
+  assert.deepEqual(pieces, [
+    [0, 2048, MIB],
+    [2048, 4096, undefined],
+    [6144, 1, 512],
+  ]);
+  assert.deepEqual(
+    piecesOf(Buffer.alloc(5 * MIB, 1), 2 * MIB).map(({ blocks }) => blocks),
+    [4096, 4096, 2048],
+  );
+  const small = image.subarray(0, 1536);
+  const sent: number[] = [];
+  const delivery: Delivery = {
+    ...memoryDelivery,
+    load: async (uboot, address, file) => {
+      sent.push(file.data.length);
+      await memoryDelivery.load(uboot, address, file);
+    },
+  };
+  await flashBy([delivery]).writeDisk(MEDIUM, small);
+  assert.deepEqual(sent, [1536]);
+  assert.ok(small.every((byte, at) => disk.get(at) === byte));
+  await flashBy([]).writeDisk(MEDIUM, Buffer.alloc(1024));
+  assert.ok([...Array(1024).keys()].every((at) => disk.get(at) === 0));
+  trouble.write = (at, byte) => (at === 700 ? byte ^ 1 : byte);
+  await assert.rejects(
+    flashBy([delivery]).writeDisk(MEDIUM, small),
+    /slot disk does not hold what was written: CRC-32 .* from block 0 on/,
+  );
 });
