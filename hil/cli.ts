@@ -37,6 +37,8 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
                   [--merge] [--dry-run]  reads back, confirms; password in CULVERT_ADMIN_PASSWORD
   culvert emulate [--board NAME]         boot the image with this terminal as its serial console;
                   [--state DIR]          DIR keeps the device's data from one time to the next
+                  [--lan ADDRESS/LENGTH] where SSH is forwarded to (192.168.1.1/24)
+                  [--tap]                cables to interfaces of this computer: PPTP too; needs root
   culvert flash FILE.img --disk /dev/sdX an image onto a disk or card, read back: refuses mounted and system disks, asks
                   [--yes] [--fixed-disk] do not ask; a disk that is built in will do
   culvert flash FILE.img --bench B       an image onto a board's medium, over U-Boot on its serial line: TFTP or Y-modem,
@@ -75,9 +77,9 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     case "lab":
       return await lab(rest);
     case "emulate": {
-      const { state, board } = options(["emulate"], rest, ["state", "board"]);
+      const chosen = options(["emulate"], rest, ["state", "board", "lan"], ["tap"]);
       const { emulate } = await import("./emulate.ts");
-      return await emulate(state, board);
+      return await emulate(chosen);
     }
     case "console": {
       const { target, baud, log } = options(["console"], rest, ["baud", "log"], [], "target");

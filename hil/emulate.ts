@@ -6,8 +6,8 @@ import process from "node:process";
 import { BOARDS } from "../image/boards/boards.ts";
 import { systemClock } from "./clock.ts";
 import { attach } from "./console/attach.ts";
+import { DEFAULT_LAN, parseLan, tapNetwork, userNetwork } from "./emulate-network.ts";
 import { Journal } from "./journal/journal.ts";
-import { QemuPort } from "./net/port.ts";
 import { DEVICE_BOARD, deviceImage, ensureDataDisk } from "./node/device.ts";
 import { chooseAccelerator } from "./node/qemu/accelerator.ts";
 import { Machine } from "./node/qemu/machine.ts";
@@ -16,15 +16,25 @@ import { Paint } from "./report/terminal.ts";
 import { Scope } from "./scope.ts";
 import { UsageError } from "./usage-error.ts";
 
-const NICS = ["wan", "lan"] as const;
+export interface EmulateOptions {
+  /** Keeps the data disk; without it the device is factory-new. */
+  readonly state?: string | undefined;
+  readonly board?: string | undefined;
+  /** The device's address on its LAN, where SSH is looked for: `192.168.1.1/24`. */
+  readonly lan?: string | undefined;
+  /** Cables that lead to network interfaces of this computer. */
+  readonly tap?: boolean | undefined;
+}
 
 /**
- * Returns when the user leaves, the input ends or the machine ends. `state` keeps the data disk; without it the device is
- * factory-new. Throws a UsageError for a board that does not exist.
+ * Returns when the user leaves, the input ends or the machine ends. Throws a UsageError for a board that does not exist, and a
+ * Fault when this computer cannot give the device its network.
  */
-export async function emulate(state: string | undefined, board = DEVICE_BOARD): Promise<number> {
+export async function emulate({ state, board = DEVICE_BOARD, lan: lanText, tap }: EmulateOptions): Promise<number> {
   const names = BOARDS.map(({ name }) => name);
   if (!names.includes(board)) throw new UsageError(`emulate: no board '${board}'; there is ${names.join(", ")}`);
+  const lan = parseLan(lanText ?? DEFAULT_LAN);
+  const network = tap === true ? await tapNetwork(lan) : await userNetwork(lan);
   const scope = new Scope();
   const clock = systemClock();
   try {
@@ -37,9 +47,6 @@ export async function emulate(state: string | undefined, board = DEVICE_BOARD): 
     const dataDisk = join(stateFolder, "data.disk");
     await ensureDataDisk(dataDisk);
     const { accelerator } = await chooseAccelerator();
-    // The NICs have a cable each that ends nowhere.
-    for (const nic of NICS) await scope.own(nic, new QemuPort(nic)).listen(join(folder, nic));
-    const nics = NICS.map((nic, index) => ({ socketPath: join(folder, nic), mac: `02:43:00:00:00:0${index}` }));
     const host = {
       accelerator,
       clock,
@@ -49,12 +56,16 @@ export async function emulate(state: string | undefined, board = DEVICE_BOARD): 
       instance: "emulate",
       adopt: (started: Machine) => void scope.own("device", started),
     };
-    const machine = await Machine.start(image.machine("device", dataDisk, nics), host);
+    const machine = await Machine.start(image.machine("device", dataDisk, network.nics), host);
+    await network.plug();
     printer.close();
-    const kept = state === undefined ? "nothing is kept" : `its data stays in ${dataDisk}`;
-    process.stdout.write(
-      `culvert: this terminal is the device's serial console; Ctrl-] leaves it and ends the device, ${kept}\r\n`,
-    );
+    const kept = state === undefined ? "is gone when it ends; --state DIR keeps it" : `stays in ${dataDisk}`;
+    const lines = [
+      "culvert: this terminal is the device's serial console; Ctrl-] leaves it and ends the device",
+      ...network.lines,
+      `DATA   ${kept}`,
+    ];
+    process.stdout.write(lines.map((line) => `${line}\r\n`).join(""));
     const left = attach(machine.console);
     await machine.go();
     await left;

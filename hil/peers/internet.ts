@@ -5,7 +5,7 @@
 import type { NodeDefinition } from "../node/definition.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
 import { answererOptions, PPPD, PPPD_LOG, STRONGEST } from "./pppd.ts";
-import { fetchFile, isAnswered, offerFile, ping } from "./traffic.ts";
+import { fetchFile, isAnswered, offerFile, openPorts, ping } from "./traffic.ts";
 
 export interface InternetSettings {
   /** Of the provider's router, with prefix length; it is also name server and PPTP server. */
@@ -52,33 +52,13 @@ export class Internet {
   offerFile = (bytes: number) => offerFile(this.#guest, bytes);
   fetchFile = (from: string) => fetchFile(this.#guest, from);
 
-  /** The TCP ports of `target` that take a connection, of those asked for. A port that says nothing within two seconds is closed. */
-  async openPorts(target: string, ports: readonly number[]): Promise<readonly number[]> {
-    const open: number[] = [];
-    for (let at = 0; at < ports.length; at += ABREAST) {
-      const some = ports.slice(at, at + ABREAST).join(" ");
-      const found = await this.#guest.shell.run(
-        `for p in ${some}; do (nc -w 2 ${target} $p </dev/null >/dev/null 2>&1 && echo $p) & done; wait`,
-        60_000,
-      );
-      open.push(
-        ...found
-          .split("\n")
-          .filter((line) => /^\d+$/.test(line))
-          .map(Number),
-      );
-    }
-    return open.sort((a, b) => a - b);
-  }
+  openPorts = (target: string, ports: readonly number[]) => openPorts(this.#guest, target, ports);
 
   /** Ends every PPP call that came in over PPPoE. */
   async hangUpPppoe(): Promise<void> {
     await this.#guest.shell.run("killall -q -TERM pppd; true");
   }
 }
-
-/** Connections that are tried at the same time. */
-const ABREAST = 100;
 
 export function internet(settings: InternetSettings): NodeDefinition<Internet, "eth0"> {
   const { address, lent, far, name, pppoe, pptp } = settings;

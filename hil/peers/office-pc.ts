@@ -1,8 +1,10 @@
-/** A computer on the LAN that is given everything by DHCP, resolves names, and dials out with pptp-linux. */
+/** A computer on the LAN that is given everything by DHCP, resolves names, dials out with pptp-linux, and administers the device by SSH. */
 import type { NodeDefinition } from "../node/definition.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
+import { DROPBEAR_CLIENT, makeSshKey, type SshProof, sshCommand, sshOutput } from "./dropbear-client.ts";
 import { PPPD } from "./pppd.ts";
 import { PptpLinux } from "./pptp-linux.ts";
+import { openPorts } from "./traffic.ts";
 
 /** What the DHCP server gave. */
 export interface DhcpAnswer {
@@ -38,6 +40,11 @@ export class OfficePc extends PptpLinux {
     return { address, router, dns: dns.filter((word) => word !== "") };
   }
 
+  makeSshKey = () => makeSshKey(this.#guest);
+  ssh = (device: string, command: string, proof: SshProof) => sshCommand(this.#guest, device, command, proof);
+  sshOutput = () => sshOutput(this.#guest);
+  openPorts = (target: string, ports: readonly number[]) => openPorts(this.#guest, target, ports);
+
   /** The address of a name, as the name server that DHCP named says. */
   async resolve(name: string): Promise<string | undefined> {
     const { output } = await this.#guest.shell.try(`nslookup -type=a ${name}`, 30_000);
@@ -48,8 +55,8 @@ export class OfficePc extends PptpLinux {
 export function officePc(): NodeDefinition<OfficePc, "eth0"> {
   const contents = {
     name: "office-pc",
-    packages: [...PPPD.packages, "pptp-linux"],
-    executables: [...PPPD.executables, "/usr/sbin/pptp"],
+    packages: [...new Set([...PPPD.packages, "pptp-linux", ...DROPBEAR_CLIENT.packages])],
+    executables: [...PPPD.executables, "/usr/sbin/pptp", ...DROPBEAR_CLIENT.executables],
     modules: [...PPPD.modules, "af_packet"],
     files: [
       { path: "/etc/ppp/options", mode: 0o600, data: "" },
@@ -57,7 +64,7 @@ export function officePc(): NodeDefinition<OfficePc, "eth0"> {
     ],
   };
   return guestNode({
-    what: "a PC with udhcpc, pptp-linux 1.10 and pppd 2.4.9",
+    what: "a PC with udhcpc, pptp-linux 1.10, pppd 2.4.9 and dbclient 2022.83",
     contents,
     setUp: (guest) => guest.shell.run("mkdir -p /var/run/pptp").then(() => {}),
     dress: (guest) => new OfficePc(guest),

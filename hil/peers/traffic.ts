@@ -4,6 +4,8 @@ import { check } from "../scenario.ts";
 
 const PORT = 8000;
 const FOLDER = "/tmp/www";
+/** Connections that are tried at the same time. */
+const ABREAST = 100;
 
 export interface PingResult {
   readonly sent: number;
@@ -30,6 +32,25 @@ export async function ping(from: Guest, target: string): Promise<PingResult> {
 /** Whether anybody answers one ping within two seconds: for addresses that should be silent. */
 export async function isAnswered(from: Guest, target: string): Promise<boolean> {
   return (await from.shell.try(`ping -c 1 -W 2 ${target}`)).status === 0;
+}
+
+/** The TCP ports of `target` that take a connection, of those asked for. A port that says nothing within two seconds is closed. */
+export async function openPorts(from: Guest, target: string, ports: readonly number[]): Promise<readonly number[]> {
+  const open: number[] = [];
+  for (let at = 0; at < ports.length; at += ABREAST) {
+    const some = ports.slice(at, at + ABREAST).join(" ");
+    const found = await from.shell.run(
+      `for p in ${some}; do (nc -w 2 ${target} $p </dev/null >/dev/null 2>&1 && echo $p) & done; wait`,
+      60_000,
+    );
+    open.push(
+      ...found
+        .split("\n")
+        .filter((line) => /^\d+$/.test(line))
+        .map(Number),
+    );
+  }
+  return open.sort((a, b) => a - b);
 }
 
 /** Makes a file of random bytes and serves it on every address. The server runs until the guest ends. */

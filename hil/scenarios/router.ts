@@ -165,6 +165,66 @@ const passThrough: Scenario<RouterLab, Start> = {
   },
 };
 
+/** Bytes of a pcapng file's first block (Section Header Block, pcapng §4.1): its type, then its length. */
+const PCAPNG = /^0a0d0d0a/;
+
+const remoteLogin: Scenario<RouterLab, Start> = {
+  name: "remote-login",
+  claim:
+    "SSH is off until it is enabled; then a PC on the LAN runs commands and downloads a trace, and the Internet gets nowhere",
+  from: "dhcp",
+  async run({ node, clock }, step) {
+    const { device: router_, pc, provider } = node;
+    const [lan, key] = ["192.168.1.1", { by: "key" }] as const;
+    const wan = await step("the WAN's address is known", () => wanAddress(router_.console, clock));
+    await step("nothing answers at port 22, neither on the LAN nor on the WAN", async () => {
+      check((await pc.openPorts(lan, [22])).length === 0, "port 22 is open on the LAN");
+      check((await provider.openPorts(wan, [22])).length === 0, "port 22 is open on the WAN");
+    });
+    await step("SSH is enabled with the PC's key", async () =>
+      router_.console.configure([
+        "set system ssh enabled true",
+        `set system ssh key pc public-key ${await pc.makeSshKey()}`,
+      ]),
+    );
+    await step("the PC runs `show vpn` with its key", async () => {
+      const until = clock.nowNs() + BigInt(WAN_WITHIN_MS) * 1_000_000n;
+      let answer = await pc.ssh(lan, "show vpn", key);
+      while (answer.status !== 0 && clock.nowNs() < until) answer = await pc.ssh(lan, "show vpn", key);
+      check(
+        answer.status === 0 && answer.output.includes("No sessions."),
+        `${answer.status}: ${JSON.stringify(answer)}`,
+      );
+    });
+    await step("with the administrator's password too, and with a wrong one not", async () => {
+      const right = await pc.ssh(lan, "show version", { by: "password", password: ADMIN_PASSWORD });
+      check(right.status === 0 && right.output.startsWith("Culvert "), JSON.stringify(right));
+      const wrong = await pc.ssh(lan, "show version", { by: "password", password: `${ADMIN_PASSWORD}x` });
+      check(wrong.status !== 0 && !wrong.output.includes("Culvert"), JSON.stringify(wrong));
+    });
+    await step("a command that is refused ends with status 1", async () => {
+      const refused = await pc.ssh(lan, "vpn dial nobody", key);
+      check(refused.status === 1 && refused.error.includes("there is no client nobody"), JSON.stringify(refused));
+    });
+    await step("a trace comes down as a file of Wireshark", async () => {
+      await pc.ssh(lan, "trace all", key);
+      const { status, error } = await pc.ssh(lan, "show trace pcapng", key);
+      const { start, bytes } = await pc.sshOutput();
+      check(status === 0 && PCAPNG.test(start) && bytes > 0, `${status}, ${bytes} bytes, ${start}: ${error}`);
+    });
+    await step("`show users` and the log tell who was there", async () => {
+      const shown = await pc.ssh(lan, "show users", key);
+      check(/^console /m.test(shown.output), shown.output);
+      const log = await router_.console.run("show log");
+      check(log.includes(`${PC} logged in with the key pc`), log);
+      check(log.includes(`Bad password attempt for 'admin' from ${PC}`), log);
+    });
+    await step("from the Internet port 22 is closed as before", async () => {
+      check((await provider.openPorts(wan, [22])).length === 0, "port 22 is open on the WAN");
+    });
+  },
+};
+
 const wanByPppoe: Scenario<RouterLab, Start> = {
   name: "wan-by-pppoe",
   claim: "over PPPoE the PC reaches the Internet both ways with full-sized packets, and the mapped port works",
@@ -261,5 +321,5 @@ export const routerSuite = defineSuite({
         ]),
     },
   },
-  scenarios: [lanByDhcp, natOut, portMapping, passThrough, wanByPppoe, pppoeAgain],
+  scenarios: [lanByDhcp, natOut, portMapping, passThrough, remoteLogin, wanByPppoe, pppoeAgain],
 });

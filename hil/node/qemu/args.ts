@@ -3,11 +3,16 @@ import type { Architecture } from "../../../image/machines.ts";
 
 export type Accelerator = "kvm" | "tcg";
 
-export interface NicSpec {
-  /** Unix stream socket of the fabric; at most 107 bytes long. */
-  readonly socketPath: string;
-  readonly mac: string;
-}
+export type NicSpec = { readonly mac: string } & NicWire;
+
+/** What is at the other end of the cable. */
+type NicWire =
+  /** A Unix stream socket of the fabric; at most 107 bytes long. */
+  | { readonly socketPath: string }
+  /** QEMU's user network, with these options of it: an IP router in QEMU itself. */
+  | { readonly user: readonly string[] }
+  /** A TAP interface of this name, which QEMU makes and which goes with it. */
+  | { readonly tap: string };
 
 export interface DiskSpec {
   readonly path: string;
@@ -108,11 +113,11 @@ export function qemuArguments(
   // What a router cannot do without comes first: the last devices share an interrupt where there are too few.
   const devices: readonly (readonly [device: string, ...backend: string[]])[] = [
     ...spec.nics.map(
-      ({ mac, socketPath }, index) =>
+      (nic, index) =>
         [
           // romfile= saves five seconds of network boot ROM per NIC
-          `virtio-net-pci,netdev=nic${index},mac=${mac},romfile=`,
-          ...["-netdev", `stream,id=nic${index},server=off,addr.type=unix,addr.path=${socketPath}`],
+          `virtio-net-pci,netdev=nic${index},mac=${nic.mac},romfile=`,
+          ...["-netdev", netdev(nic, `nic${index}`)],
         ] as const,
     ),
     ...spec.disks.map(
@@ -148,6 +153,12 @@ function diskBackend({ path, readOnly, writeLog }: DiskSpec, id: string): string
     "-blockdev",
     JSON.stringify({ driver: "blklogwrites", "node-name": id, file: file(path), log: file(writeLog) }),
   ];
+}
+
+function netdev(nic: NicSpec, id: string): string {
+  if ("socketPath" in nic) return `stream,id=${id},server=off,addr.type=unix,addr.path=${nic.socketPath}`;
+  if ("tap" in nic) return `tap,id=${id},ifname=${nic.tap},script=no,downscript=no`;
+  return ["user", `id=${id}`, ...nic.user].join(",");
 }
 
 function processorArguments(spec: MachineSpec, accelerator: Accelerator): string[] {
