@@ -115,6 +115,7 @@ function main(): void {
       administrator,
       programs: systemPrograms,
       local: localTransport,
+      random: kernelRandom,
       timers: loopTimers,
       clock: kernelClock,
       log: journal,

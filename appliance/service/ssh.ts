@@ -5,15 +5,17 @@
 import { createHash } from "node:crypto";
 import { type Disk, replaceFile } from "../config/disk.ts";
 import type { AuthorizedKey, SshSettings } from "../config/settings-ssh.ts";
-import { type LocalSocket, type LocalSocketEvents, type LocalTransport, SystemError } from "../ports.ts";
+import type { LocalSocket, LocalSocketEvents, LocalTransport, Random, SystemError } from "../ports.ts";
 import { StrangerLog } from "../tunnel/stranger-log.ts";
 import { formatIpv4 } from "../wire/ipv4.ts";
 import type { Administrator } from "./administrator.ts";
 import { Daemon, type DaemonPorts } from "./daemon.ts";
+import { emitHostKey, publicHostKey, SEED_BYTES } from "./ssh-host-key.ts";
 
 export interface SshPorts extends DaemonPorts {
   readonly administrator: Administrator;
   readonly local: LocalTransport;
+  readonly random: Random;
   /** What does not outlive a restart, for root alone: the password socket lies in it. */
   readonly folder: string;
   /** The home folder of the account that people log in to: its login shell finds the console's socket in it. */
@@ -46,6 +48,9 @@ const RESTRICTIONS = "no-port-forwarding,no-agent-forwarding,no-X11-forwarding";
 const MOST_TRIES = "4";
 /** Finds out that a far end is gone: two unanswered ones end the connection. */
 const KEEPALIVE_S = "60";
+/** What dropbear says of every login and its end, and of files of the system that the image does not have. */
+const USUAL =
+  /^(Not backgrounding|Child connection|Exit|Early exit: Terminated|(Port|Agent|X11) forwarding disabled|sys?login|wtmp|lastlog|utmp)/;
 /** 100 bytes are all that dropbear takes. */
 const LONGEST_PASSWORD_BYTES = 1024;
 /** For the last words to somebody who has just switched off what he came by. */
@@ -84,7 +89,7 @@ export class SshService {
       this.#fingerprint = this.#hostKey();
       replaceFile(this.#ports.keys, AUTHORIZED_KEYS, Buffer.from(authorizedKeys(settings.keys)));
     } catch (error) {
-      if (!(error instanceof Error && (error instanceof SystemError || "code" in error))) throw error;
+      if (!(error instanceof Error && "code" in error)) throw error;
       this.#ports.log.write("error", "ssh", error.message);
       return [`ssh: ${error.message}`];
     }
@@ -202,17 +207,17 @@ export class SshService {
     );
   }
 
-  /** The host key's fingerprint; the key is made if there is none. */
+  /** The host key's fingerprint; the key is made if there is none, or one that dropbear could not read. */
   #hostKey(): string {
-    const { hostKey, programs, log } = this.#ports;
-    const file = `${hostKey.folder}/${HOST_KEY}`;
-    const isNew = hostKey.disk.read(HOST_KEY) === undefined;
-    if (isNew) programs.run({ program: "dropbearkey", arguments: ["-t", "ed25519", "-f", file] });
-    const shown = programs.run({ program: "dropbearkey", arguments: ["-y", "-f", file] });
-    const [, base64] = /^ssh-ed25519 ([A-Za-z0-9+/=]+)/m.exec(shown) ?? [];
-    if (base64 === undefined) throw new SystemError("dropbearkey", `${HOST_KEY} is no key`);
-    const fingerprint = fingerprintOf(base64);
-    if (isNew) log.write("info", "ssh", `a new host key was made: ${fingerprint}`);
+    const { hostKey, random, log } = this.#ports;
+    const stored = hostKey.disk.read(HOST_KEY);
+    const known = stored && publicHostKey(stored);
+    if (known !== undefined) return fingerprintOf(known);
+    if (stored !== undefined) log.write("error", "ssh", "the host key was damaged: a new one takes its place");
+    const made = emitHostKey(random.bytes(SEED_BYTES));
+    replaceFile(hostKey.disk, HOST_KEY, made);
+    const fingerprint = fingerprintOf(publicHostKey(made) ?? "");
+    log.write("info", "ssh", `a new host key was made: ${fingerprint}`);
     return fingerprint;
   }
 
@@ -227,8 +232,7 @@ export class SshService {
       this.#ports.log.write("info", "ssh", `${from} logged in with ${means}`);
       return;
     }
-    if (/^(Not backgrounding|Child connection|Exit|Early exit: Terminated|sys?login|wtmp|lastlog|utmp)/.test(said))
-      return;
+    if (USUAL.test(said)) return;
     this.#warn(said);
   }
 

@@ -62,7 +62,6 @@ export const SYSTEM_PACKAGES: readonly string[] = [
 
 /** Programs in the image; their libraries follow by themselves. */
 export const SYSTEM_EXECUTABLES: readonly string[] = [
-  "/usr/bin/dropbearkey",
   "/usr/bin/node",
   "/usr/sbin/dnsmasq",
   "/usr/sbin/dropbear",

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BenchDevice } from "../support/bench-device.ts";
 import { Inbox } from "../support/inbox.ts";
-import { HOST_KEY } from "../support/ssh-bench.ts";
 import { ED25519, ED25519_FINGERPRINT } from "../support/ssh-keys.ts";
 
 const TIMEOUT = { timeout: 30_000 };
@@ -73,24 +72,37 @@ test("keys are what the account may read, each without forwarding; without passw
 test("the host key is made once, kept over restarts, told, and forgotten by a factory reset", () => {
   const device = new BenchDevice();
   commit(device, ...ON);
-  const made = () => device.bench.programs.runs.filter(({ command }) => command.arguments[0] === "-t").length;
-  assert.equal(made(), 1);
-  assert.match(device.logText(), /info ssh: a new host key was made: SHA256:[A-Za-z0-9+/]{43}$/m);
-  device.ssh.hostKeys.write("host_ed25519", Buffer.from(HOST_KEY));
+  const key = () => device.ssh.hostKeys.read("host_ed25519");
+  const first = key();
+  const { fingerprint } = device.appliance.ssh.view();
+  assert.match(fingerprint ?? "", /^SHA256:[A-Za-z0-9+/]{43}$/);
+  const made = `info ssh: a new host key was made: ${fingerprint}`;
   commit(device, "delete system ssh enabled");
   commit(device, "system ssh enabled true");
-  assert.equal(made(), 1);
+  assert.equal(key(), first);
+  assert.equal(device.logText().split(made).length, 2, "said once");
+  // A file that dropbear could not read would keep everybody out.
+  device.ssh.hostKeys.damage("host_ed25519", (bytes) => bytes.subarray(1));
+  commit(device, "delete system ssh enabled");
+  commit(device, "system ssh enabled true");
+  assert.match(device.logText(), /error ssh: the host key was damaged: a new one takes its place/);
+  assert.deepEqual(key(), first, "this bench's random bytes are always the same");
   device.appliance.factoryReset();
   assert.deepEqual(device.ssh.hostKeys.list(), []);
 });
 
-test("a host key that cannot be made is told by the commit, and no server runs", () => {
+test("a host key that cannot be stored is told by the commit, and no server runs", () => {
   const device = new BenchDevice();
-  device.bench.programs.behaviours.set("dropbearkey", { lines: ["Failed"], ends: "status 1" });
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  device.ssh.hostKeys.write = () => {
+    throw full;
+  };
   const edit = device.appliance.beginEdit("a test");
   for (const line of ON) edit.set(line.split(" "));
   const committed = edit.commit();
-  assert.deepEqual(committed.result === "committed" && committed.failures, ["ssh: dropbearkey: status 1, Failed"]);
+  assert.deepEqual(committed.result === "committed" && committed.failures, [
+    "ssh: ENOSPC: no space left on device, write",
+  ]);
   assert.equal(dropbear(device), undefined);
 });
 
@@ -150,6 +162,7 @@ test("dropbear's words become the log's: who came with what key, who failed; str
   const device = new BenchDevice();
   commit(device, ...ON, `system ssh key bob public-key ${ED25519}`);
   const line = (text: string) => dropbear(device)?.print(`[123] Nov  5 17:33:46 ${text}`);
+  line("Port forwarding disabled.");
   line("Child connection from 192.168.1.9:46374");
   line(`Pubkey auth succeeded for 'admin' with ssh-ed25519 key ${ED25519_FINGERPRINT} from 192.168.1.9:46374`);
   line("Password auth succeeded for 'admin' from 192.168.1.8:46374");
@@ -159,7 +172,7 @@ test("dropbear's words become the log's: who came with what key, who failed; str
   assert.match(log, /info ssh: 192\.168\.1\.9 logged in with the key bob$/m);
   assert.match(log, /info ssh: 192\.168\.1\.8 logged in with the password$/m);
   assert.match(log, /warning ssh: Bad password attempt for 'admin' from 192\.168\.1\.7:46374$/m);
-  assert.doesNotMatch(log, /Child connection|Exit/);
+  assert.doesNotMatch(log, /Child connection|Exit|forwarding/);
   for (let i = 0; i < 200; i++) line(`Login attempt for nonexistent user from 192.168.1.7:${i}`);
   assert.ok(device.logText().match(/nonexistent/g)?.length === 29);
 });

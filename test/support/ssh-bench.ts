@@ -7,9 +7,6 @@ import { FakeDisk } from "./fake-disk.ts";
 import { FakeLocal } from "./fake-local.ts";
 import type { FakePrograms } from "./fake-programs.ts";
 
-/** Of nobody: 32 bytes of 7. */
-export const HOST_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
-
 export interface SshBenchParts {
   readonly administrator: Administrator;
   readonly programs: FakePrograms;
@@ -25,11 +22,11 @@ export class SshBench {
   readonly service: SshService;
 
   constructor({ administrator, programs, clock, timers, journal }: SshBenchParts) {
-    programs.behaviours.set("dropbearkey", { lines: [`ssh-ed25519 ${HOST_KEY} root@culvert`], ends: "well" });
     this.service = new SshService({
       administrator,
       programs,
       local: this.local,
+      random: { bytes: (length) => Buffer.alloc(length, 7) },
       timers,
       clock,
       log: journal,

@@ -10,6 +10,7 @@ import { folderDisk } from "../../appliance/config/disk.ts";
 import { kernelClock } from "../../appliance/linux/clock.ts";
 import { localTransport } from "../../appliance/linux/local-transport.ts";
 import { systemPrograms } from "../../appliance/linux/programs.ts";
+import { kernelRandom } from "../../appliance/linux/random.ts";
 import { loopTimers } from "../../appliance/linux/timers.ts";
 import type { Programs } from "../../appliance/ports.ts";
 import { SshService } from "../../appliance/service/ssh.ts";
@@ -42,6 +43,7 @@ export class SshServer {
         administrator,
         programs: this.#programs(),
         local: localTransport,
+        random: kernelRandom,
         timers: loopTimers,
         clock: kernelClock,
         log: journal,

@@ -1,7 +1,9 @@
 /** The remote login for real: dropbear, its login shell, its password check, and OpenSSH's client. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Ipv4 } from "../../appliance/wire/ipv4.ts";
 import { inNetworkNamespace } from "../support/network-namespace.ts";
@@ -31,6 +33,22 @@ await inNetworkNamespace(async () => {
     assert.match(device.logText(), /info ssh: 192\.168\.1\.1 logged in with the password/);
     assert.match(device.logText(), /warning ssh: Bad password attempt for 'admin' from 192\.168\.1\.1:/);
   });
+
+  test(
+    "the host key that we write is one that dropbear reads, and clients see the fingerprint that we show",
+    TIMEOUT,
+    async () => {
+      const file = join(server.folder, "data/host_ed25519");
+      const { fingerprint = "" } = device.appliance.ssh.view();
+      assert.ok(
+        execFileSync("dropbearkey", ["-y", "-f", file], { encoding: "utf8" }).includes(`Fingerprint: ${fingerprint}\n`),
+      );
+      const seen = await finish(
+        server.ssh([...KEY_ONLY, "-i", mine, "-o", "LogLevel=VERBOSE", "-v"], ["show", "version"]),
+      );
+      assert.ok(seen.error.includes(`Server host key: ssh-ed25519 ${fingerprint}`), seen.error);
+    },
+  );
 
   test("keys of every type log in without the password; a stranger's does not", TIMEOUT, async () => {
     for (const [name, ...type] of [
