@@ -9,6 +9,7 @@ import { interopClientSuite } from "./scenarios/interop-client.ts";
 import { interopServerSuite } from "./scenarios/interop-server.ts";
 import { poptopSuite } from "./scenarios/poptop.ts";
 import { routerSuite } from "./scenarios/router.ts";
+import { supervisionSuite } from "./scenarios/supervision.ts";
 import { windowsSuite } from "./scenarios/windows.ts";
 import { windowsErrorsSuite } from "./scenarios/windows-errors.ts";
 
@@ -23,5 +24,6 @@ export const SUITES: readonly Suite[] = [
   windowsErrorsSuite,
   routerSuite,
   boardSuite,
+  supervisionSuite,
   windowsSuite,
 ];

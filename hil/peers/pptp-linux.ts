@@ -93,6 +93,8 @@ export class PptpLinux implements SelfCheck {
     await this.#guest.shell.run(`for n in $(seq ${count}); do sleep 60 | nc ${server} 1723 >/dev/null 2>&1 & done`);
   }
 
+  /** pppd's debug log of the last call. */
+  log = () => this.#guest.shell.run(`cat ${PPPD_LOG}`);
   ailment = () => pppdAilment(this.#guest);
   hangUp = () => hangUpPppd(this.#guest);
   untilDown = (withinMs: number) => untilPppdGone(this.#guest, withinMs);

@@ -49,6 +49,10 @@ interface MachineParts {
   readonly nics: readonly NicSpec[];
   /** What a restart of the guest does: a device starts again, a disposable guest is over. */
   readonly restarts: boolean;
+  /** A hardware watchdog, Intel's 6300ESB, that resets the machine. */
+  readonly watchdog?: boolean;
+  /** A second serial line beside the console. */
+  readonly secondLine?: boolean;
 }
 
 /**
@@ -68,6 +72,8 @@ export interface MachineSockets {
   readonly serial: string;
   readonly monitor: string;
   readonly consoleLog: string;
+  /** Of the second serial line, if there is one. */
+  readonly second?: string | undefined;
 }
 
 /** What plays an architecture. */
@@ -125,6 +131,7 @@ export function qemuArguments(
         [`virtio-blk-pci,drive=disk${index},serial=${disk.serial}`, ...diskBackend(disk, `disk${index}`)] as const,
     ),
     ["virtio-rng-pci"], // without it a guest's first random bytes take seconds
+    ...(spec.watchdog ? ([["i6300esb"]] as const) : []),
   ];
   return [
     ...["-name", spec.name],
@@ -140,6 +147,9 @@ export function qemuArguments(
       : ["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", spec.append]),
     ...["-chardev", `socket,id=serial0,path=${sockets.serial},logfile=${sockets.consoleLog},logappend=on`],
     ...["-serial", "chardev:serial0"],
+    ...(sockets.second === undefined
+      ? []
+      : ["-chardev", `socket,id=serial1,path=${sockets.second}`, "-serial", "chardev:serial1"]),
     ...["-qmp", `unix:${sockets.monitor}`],
     ...devices.flatMap(([device, ...backend], index) => [...backend, "-device", `${device}${place(index)}`]),
   ];

@@ -46,6 +46,8 @@ export class Machine {
   readonly console: Console;
   /** The serial line itself, for transfers past the console's journal. */
   readonly line: Duplex;
+  /** On the second serial line of a machine that has one. */
+  readonly secondConsole: Console | undefined;
   readonly #monitor: Qmp;
   readonly #clock: LabClock;
   /** Why the guest went down, as QEMU has it: `guest-reset`, `host-signal`. Undefined when QEMU was killed. */
@@ -62,6 +64,7 @@ export class Machine {
     this.instance = parts.host.instance;
     this.console = parts.console;
     this.line = parts.line;
+    this.secondConsole = parts.secondConsole;
     this.#monitor = parts.monitor;
     this.#clock = parts.host.clock;
     this.#shutdown = parts.monitor
@@ -84,9 +87,13 @@ export class Machine {
       const memory = await memoryFor(spec.name, host, restoring);
       await restoring?.from.putDisks(spec);
       const serial = await awaitConnection(join(host.socketFolder, `${spec.name}.tty`), scope);
+      const second = spec.secondLine
+        ? await awaitConnection(join(host.socketFolder, `${spec.name}.tty2`), scope)
+        : undefined;
       const monitor = await awaitConnection(join(host.socketFolder, `${spec.name}.qmp`), scope);
       const sockets = {
         serial: serial.path,
+        second: second?.path,
         monitor: monitor.path,
         consoleLog: join(host.runFolder, `${spec.name}.console`),
       };
@@ -98,15 +105,28 @@ export class Machine {
       const ended = qemu.ended.then((end): never => {
         throw new Fault("host", `${spec.name}: QEMU ended: ${end.said}`, { node: spec.name });
       });
-      const [line, control] = await Promise.race([Promise.all([serial.socket, monitor.socket]), ended]);
+      const connected = Promise.all([serial.socket, monitor.socket, second?.socket]);
+      const [line, control, secondLine] = await Promise.race([connected, ended]);
       const console = new Console(spec.name, line, host);
+      const secondConsole = secondLine && new Console(`${spec.name}-2`, secondLine, host);
       // From here on the console fails when the machine ends; the log says how it ended.
       ended.catch((error: Error) => console.note(error.message));
       const qmp = new Qmp(control);
       await orLastWords(qmp.ready(), ended);
       if (restoring !== undefined) await orLastWords(restoring.from.load(qmp), ended);
       const pid = qemu.pid ?? 0; // it is connected, so it was started
-      const machine = new Machine({ spec, host, console, line, monitor: qmp, memory, pid, scope, ended });
+      const machine = new Machine({
+        spec,
+        host,
+        console,
+        line,
+        secondConsole,
+        monitor: qmp,
+        memory,
+        pid,
+        scope,
+        ended,
+      });
       host.adopt(machine);
       return machine;
     } catch (error) {
@@ -199,6 +219,7 @@ interface MachineParts {
   readonly host: MachineHost;
   readonly console: Console;
   readonly line: Duplex;
+  readonly secondConsole: Console | undefined;
   readonly monitor: Qmp;
   readonly memory: GuestMemory;
   readonly pid: number;
