@@ -16,6 +16,15 @@ import {
 } from "./two-offices.ts";
 
 const TRANSFER_BYTES = 2_000_000;
+/** Long enough for all the commits of `EDITS`. */
+const EDIT_TRANSFER_BYTES = 8_000_000;
+/** Each is a commit on the head office's device; none is about alice. */
+const EDITS = [
+  ["set vpn account dave password s3cret-dave", "set vpn account dave address 192.168.1.250"],
+  ["set vpn account dave password another-dave"],
+  [`set vpn account ${BRANCH_USER} password changed`],
+  ["delete vpn account dave"],
+];
 const CONNECTED_WITHIN_MS = 90_000;
 const DOWN_WITHIN_MS = 30_000;
 
@@ -109,15 +118,21 @@ const editOneAccount: Scenario<TwoOffices, Start> = {
   async run({ node, clock }, step) {
     const alice = await findSession(node.head.console, ALICE.user);
     const branch = await findSession(node.head.console, BRANCH_USER);
-    await step("2 MB go to alice while the branch office's password changes, and its session ends", async () => {
-      const passing = transfer(node.headHost, HEAD_HOST, node.alice, TRANSFER_BYTES);
-      await Promise.all([
-        passing,
-        node.head.console
-          .configure([`set vpn account ${BRANCH_USER} password changed`])
-          .then(() => awaitGone(node.head.console, clock, branch.id, DOWN_WITHIN_MS)),
-      ]);
-    });
+    await step(
+      "8 MB go to alice while other accounts come, change and go, and the branch office's session ends",
+      async () => {
+        let isPassing = true;
+        const passing = transfer(node.headHost, HEAD_HOST, node.alice, EDIT_TRANSFER_BYTES).then(() => {
+          isPassing = false;
+        });
+        const edits = async () => {
+          for (const lines of EDITS) await node.head.console.configure(lines);
+          check(isPassing, "all bytes had arrived before the last commit: the transfer has to be longer");
+          await awaitGone(node.head.console, clock, branch.id, DOWN_WITHIN_MS);
+        };
+        await Promise.all([passing, edits()]);
+      },
+    );
     await step("alice's session is the same", async () => {
       const after = await findSession(node.head.console, ALICE.user);
       check(after.id === alice.id, `session ${after.id} took the place of ${alice.id}`);
