@@ -111,14 +111,17 @@ class Connection implements LocalSocketEvents {
   #session(): Front {
     const session = new ConsoleSession(this.#appliance, {
       terminal: this.#size !== undefined,
-      write: (text) => this.#send(emitOutput(Buffer.from(text), "output")),
+      write: (text) => {
+        this.#send(emitOutput(Buffer.from(text), "output"));
+        if (session.listening) this.#grant();
+      },
       remote: { from: this.#from, ended: () => this.#exit(0) },
     });
     const front: Front = {
       feed: (bytes) => {
         this.#listen(session);
         session.feed(bytes);
-        this.#grant();
+        if (session.listening) this.#grant();
       },
       // A program that has said everything: like Ctrl-D at each prompt.
       endOfInput: () => session.endOfInput(),

@@ -16,8 +16,8 @@ const ADMINISTRATOR = "admin";
 const DEFAULT_LENGTH = 24;
 /** Behind the login. */
 const INSIDE: ReadonlySet<string> = new Set(["shell", "asked", "load", "stream"]);
-/** Keys that wait while a password is being checked; more are noise on the line. */
-const LONGEST_QUEUE = 1000;
+/** Keys that wait while a password is being checked; more are noise on the line. SSH holds back what is not `listening`. */
+const LONGEST_QUEUE = { console: 1000, ssh: 128 * 1024 } as const;
 const NARROWEST = 20;
 const BELL = "\x07";
 
@@ -85,9 +85,14 @@ export class ConsoleSession {
   feed(bytes: Buffer): void {
     this.#login?.heard();
     for (const key of this.#decoder.keys(bytes)) {
-      if (this.#state.at !== "checking") this.#press(key);
-      else if (this.#queue.length < LONGEST_QUEUE) this.#queue.push(key);
+      if (this.listening) this.#press(key);
+      else if (this.#queue.length < LONGEST_QUEUE[this.#way]) this.#queue.push(key);
     }
+  }
+
+  /** False while keys have to wait. A program does not type Ctrl-C: what it types while another speaks is for later. */
+  get listening(): boolean {
+    return this.#state.at !== "checking" && (this.#state.at !== "stream" || this.#options.terminal);
   }
 
   /** The line was cut: whoever comes next must log in. Uncommitted changes are forgotten. */
@@ -105,7 +110,7 @@ export class ConsoleSession {
   /** A program that types has said everything: it is logged out once that is done. */
   endOfInput(): void {
     this.#inputHasEnded = true;
-    if (this.#state.at === "load" || this.#state.at === "asked" || this.#state.at === "shell") this.#leave();
+    if (this.listening && this.#state.at !== "stream") this.#leave();
   }
 
   /** Nobody has typed for too long. */
@@ -271,12 +276,13 @@ export class ConsoleSession {
     const waiting = this.#queue;
     this.#queue = [];
     for (const [i, key] of waiting.entries()) {
-      if (this.#state.at === "checking") {
-        this.#queue.push(...waiting.slice(i));
+      if (!this.listening) {
+        this.#queue = [...waiting.slice(i), ...this.#queue];
         return;
       }
       this.#press(key);
     }
+    if (this.#inputHasEnded && this.listening && this.#login !== undefined) this.#leave();
   }
 
   #command(line: string): void {
@@ -349,7 +355,9 @@ export class ConsoleSession {
         if (this.#state === state) this.#write(`${text.replace(/\p{Cc}/gu, "?")}\n`);
       },
       end: () => {
-        if (this.#state === state) this.#enterShell();
+        if (this.#state !== state) return;
+        this.#enterShell();
+        this.#pressWaiting();
       },
     });
   }
@@ -450,7 +458,6 @@ export class ConsoleSession {
   #enterShell(lines: readonly string[] = []): void {
     this.#state = { at: "shell" };
     this.#show(lines);
-    if (this.#inputHasEnded) this.#leave();
   }
   #askName(): void {
     this.#ask({ at: "login" }, `${this.#appliance.name} login: `, "plain");

@@ -149,6 +149,7 @@ test("following the offers always leads to a line that is understood or may go o
     "ID|NAME": "1",
     LINES: "10",
     N: "1",
+    BACK: "0",
   };
   fc.assert(
     fc.property(

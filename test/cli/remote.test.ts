@@ -43,6 +43,28 @@ test("a program that types without a terminal is logged out once its input ends"
   assert.match(desk.text, /Committed\.\noffice# /);
 });
 
+test(
+  "what a program types while something else speaks or is waited for comes after it, and its end last",
+  TIMEOUT,
+  async () => {
+    const desk = new SshDesk();
+    desk.type("show nat\n");
+    const credit = desk.credit;
+    const more = "ping 192.0.2.1\nshow users\n";
+    desk.type(more);
+    assert.equal(desk.credit, credit - more.length, "not taken yet");
+    desk.endInput();
+    desk.device.bench.programs.running("nft")?.end("status 1");
+    await new Promise((resolve) => setImmediate(resolve));
+    const ping = desk.device.bench.programs.running("ping");
+    ping?.print("64 bytes from 192.0.2.1");
+    ping?.end();
+    assert.equal(await desk.status(), 0);
+    assert.match(desk.text, /% nft: status 1, .*\nculvert> \n64 bytes from 192\.0\.2\.1\nculvert> \nLine .*\nssh /);
+    assert.deepEqual(ping?.signals, []);
+  },
+);
+
 test("nobody types for too long: told, logged out, and what was not committed is gone", TIMEOUT, async () => {
   const desk = new SshDesk({ device: sshDevice("system ssh idle-timeout 5"), ...TERMINAL });
   desk.run("configure");
