@@ -11,12 +11,17 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
                   [--filter TEXT,...]    only scenarios whose name contains a TEXT, and what they need
                   [--board NAME]         devices of another board: x86_64, arm64, mipsel
                   [--bench NODE=FILE,..] another bench for a node: a file, or a name in hil/benches
+                  [--peer windows --image FILE]  a real Windows dials: a qcow2 or raw disk with it, which is not
+                  [--firmware uefi|bios]         changed; reached by guest agent, else ssh, else serial SAC
+                  [--ssh-key FILE] [--windows-user NAME]
                   [--report DIR]         where reports and captures go (.culvert/runs/TIME)
                   [--jobs N|auto]        labs side by side (1), within [--memory MIB]
                   [--shard I/N]          the I-th of N shares, for a CI engine that has N computers;
                   [--durations FILE]     shared out by what an earlier results.ndjson says
                   [--retries N]          again after faults of the lab alone (1)
                   [--repeat N] [--cold]  so many times; without the snapshots of other runs
+  culvert lab prepare-windows            the set-up disc that installs Windows for --peer windows, unattended
+                  [--output DIR] [--virtio DIR] [--user NAME] [--product-key KEY]
   culvert lab attach RUN/SCENARIO        the lab as that scenario found it, with you on a console;
                   [--node NODE]          the device's unless you say which
   culvert lab replay RUN [--node NODE]   consoles and steps of a run once more, in their time;
@@ -137,6 +142,11 @@ async function lab(argv: readonly string[]): Promise<number> {
       const { attachLab } = await import("./run/attach-command.ts");
       return await attachLab(place, node);
     }
+    case "prepare-windows": {
+      const given = options(["lab", "prepare-windows"], rest, ["output", "virtio", "user", "product-key"]);
+      const { prepareWindows } = await import("./peers/windows/prepare.ts");
+      return await prepareWindows(given);
+    }
     case "replay": {
       const { place, node, speed, expect } = options(["lab", "replay"], rest, ["node", "speed", "expect"], [], "place");
       const { replayRun } = await import("./run/replay.ts");
@@ -155,7 +165,7 @@ async function lab(argv: readonly string[]): Promise<number> {
       const status = await runBenchCommand(verb, rest);
       if (status !== undefined) return status;
       throw new UsageError(
-        `'lab ${verb ?? ""}' is not a command; there are lab list, run, attach, replay, explain, report, leases, release, schema, record`,
+        `'lab ${verb ?? ""}' is not a command; there are lab list, run, prepare-windows, attach, replay, explain, report, leases, release, schema, record`,
       );
     }
   }
@@ -186,6 +196,11 @@ const RUN_OPTIONS = [
     "durations",
     "repeat",
     "retries",
+    "peer",
+    "image",
+    "firmware",
+    "ssh-key",
+    "windows-user",
   ] as const),
 ];
 

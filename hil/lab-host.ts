@@ -186,6 +186,8 @@ export class LabHost<N extends AnyNodes = AnyNodes, L extends string = string> {
     this.#isDown = true;
     const failures: unknown[] = [];
     await this.end().catch((error: unknown) => failures.push(error));
+    for (const { prepared } of this.#slots)
+      if (prepared.kind === "board") await prepared.release?.().catch((error: unknown) => failures.push(error));
     await this.#scope.close();
     if (failures.length > 0) throw failures[0];
   }

@@ -6,6 +6,7 @@
 import { BOARDS } from "../image/boards/boards.ts";
 import { type BenchOverrides, resolveBench } from "./bench/resolve.ts";
 import type { Lab, LabDefinition, LabOf } from "./lab.ts";
+import type { RealWindowsSettings } from "./peers/windows/node.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Runs one named step. The name completes "failed at: …", so it says what is done and what must come of it. */
@@ -51,6 +52,9 @@ export interface Stage<L, S extends string = never> {
   run(lab: L, step: Step): Promise<void>;
 }
 
+/** A real Windows, without its place in a lab. */
+export type RealWindowsChoice = Pick<RealWindowsSettings, "image" | "credentials">;
+
 export interface StagePlan {
   readonly name: string;
   readonly claim: string;
@@ -70,6 +74,8 @@ export interface Suite {
   readonly benches?: { readonly nodes: readonly string[]; on(overrides: BenchOverrides): Suite };
   /** The same suite with the image of another board in all its devices; it must exist. */
   onBoard?(board: string): Suite;
+  /** The same claims with a real Windows in the place of the one that is played. */
+  onWindows?(windows: RealWindowsChoice): Suite;
   /** Runs a stage's or a scenario's steps in a lab made from `lab`. */
   runStage(name: string, lab: Lab, step: Step): Promise<void>;
   runScenario(name: string, lab: Lab, step: Step): Promise<void>;

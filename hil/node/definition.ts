@@ -85,6 +85,8 @@ export interface Service<N> {
 export interface BoardNode<N, Nic extends string> {
   readonly kind: "board";
   start(place: BoardPlace): Promise<RunningBoard<N, Nic>>;
+  /** Ends what outlives one lab: called once, when the run takes its last lab down. */
+  release?(): Promise<void>;
 }
 
 export interface BoardPlace {

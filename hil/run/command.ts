@@ -7,6 +7,7 @@ import { BOARDS } from "../../image/boards/boards.ts";
 import { workFolder } from "../../image/project.ts";
 import { parseBenchOptions } from "../bench/resolve.ts";
 import { systemClock } from "../clock.ts";
+import { windowsChoice } from "../peers/windows/options.ts";
 import { ProgressPrinter } from "../report/progress.ts";
 import { countsInWords, countVerdicts, isGood, type RunReport } from "../report/run-report.ts";
 import { emitSummary, Paint } from "../report/terminal.ts";
@@ -53,6 +54,11 @@ export interface LabRunOptions {
   readonly suite?: string;
   readonly filter?: string;
   readonly bench?: string;
+  readonly peer?: string;
+  readonly image?: string;
+  readonly firmware?: string;
+  readonly "ssh-key"?: string;
+  readonly "windows-user"?: string;
   readonly board?: string;
   readonly report?: string;
   readonly jobs?: string;
@@ -74,8 +80,8 @@ interface Task {
 
 /** Runs with progress and a table on the terminal; 0 if everything passed, 1 if not, 130 after Ctrl-C. */
 export async function runLab(options: LabRunOptions): Promise<number> {
-  const named = (options.suite ?? "smoke").split(",").map(suiteNamed);
-  const suites = named.map((suite) => onBenches(suite, options.bench, options.board));
+  const named = (options.suite ?? (options.peer === undefined ? "smoke" : "windows")).split(",").map(suiteNamed);
+  const suites = onPeers(named, options).map((suite) => onBenches(suite, options.bench, options.board));
   for (const suite of suites) rejectFutile(suite, options.filter, suites.length > 1);
   const repeat = wholeNumber("--repeat", options.repeat, 1, 10_000) ?? 1;
   const retries = wholeNumber("--retries", options.retries, 0, 10) ?? 1;
@@ -215,6 +221,18 @@ function onBenches(suite: Suite, options: string | undefined, board: string | un
     chosen = suite.onBoard(board);
   }
   return overrides.size === 0 ? chosen : (chosen.benches?.on(overrides) ?? chosen);
+}
+
+/** `--peer windows`: every named suite with a real Windows in the place of the one that is played. */
+function onPeers(suites: readonly Suite[], options: LabRunOptions): readonly Suite[] {
+  const windows = windowsChoice(options);
+  if (windows === undefined) return suites;
+  return suites.map((suite) => {
+    const other = suite.onWindows?.(windows);
+    if (other === undefined)
+      throw new UsageError(`--peer windows: suite ${suite.name} has no Windows; suite windows has`);
+    return other;
+  });
 }
 
 export function suiteNamed(name: string): Suite {

@@ -4,7 +4,7 @@ import type { Link } from "../net/link.ts";
 import type { Device } from "../node/device.ts";
 import type { LanHost } from "../peers/lan-host.ts";
 import { RasEventId } from "../peers/windows/ras-events.ts";
-import { RasError, type WindowsPeer } from "../peers/windows.ts";
+import { RasError, type WindowsPeer } from "../peers/windows-peer.ts";
 import { check, type Scenario, type Step } from "../scenario.ts";
 import { awaitGone, findSession, noCallOnDevice } from "./device-sessions.ts";
 import { CAROL, DNS, OFFICE, OFFICE_NETWORK } from "./head-office.ts";
