@@ -28,7 +28,7 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lba"], /'lba' is not a command; there are lab, console, configure, flash, doctor, emulate, image, help/],
   [
     ["lab"],
-    /'lab ' is not a command; there are lab list, run, attach, replay, explain, report, leases, release, schema, record/,
+    /'lab ' is not a command; there are lab list, run, prepare-windows, attach, replay, explain, report, leases, release, schema, record/,
   ],
   [["lab", "run", "--sute", "x"], /lab run: Unknown option '--sute'; it takes --suite, --filter, --report/],
   [["lab", "run", "--suite"], /lab run: .*--suite/],

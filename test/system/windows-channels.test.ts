@@ -142,10 +142,8 @@ test("the guest agent goes first, over virtio and over a serial port; stale byte
 });
 
 test("a peer over the guest agent: dials, reads status, events and codes, hangs up, leaves nothing", async () => {
-  const [first] = machine.agents;
-  assert.ok(first);
-  const channel = new GuestAgent("win", first, clock);
-  assert.ok(await channel.isThere());
+  const agents = machine.agents.slice(0, 1);
+  const channel = await reachWindows("win", { ...machine, agents }, { ssh: undefined, sac: undefined }, clock, 60_000);
   const windows = new RealWindows({ name: "win", channel, clock, patience: 1 });
   await windows.prepare("02:43:00:00:f0:01", "203.0.113.50/24", undefined);
   assert.match(windows.version, /^Microsoft Windows 10 Enterprise 10\.0\.19045$/);

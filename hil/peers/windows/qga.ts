@@ -28,6 +28,8 @@ export class GuestAgent implements WindowsChannel {
   #received: Buffer[] = [];
   #receivedBytes = 0;
   #answered: ((answer: Answer) => void) | undefined;
+  /** Answers that came when nobody waited for one. */
+  #unasked: Answer[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #lastId = 0;
   #closed = false;
@@ -98,6 +100,9 @@ export class GuestAgent implements WindowsChannel {
 
   #ask(request: Buffer | undefined, withinMs: number): Promise<Answer | undefined> {
     if (this.#closed) return Promise.resolve(undefined);
+    if (request !== undefined) this.#unasked = [];
+    const waiting = this.#unasked.shift();
+    if (waiting !== undefined) return Promise.resolve(waiting);
     return new Promise((resolve) => {
       const cancel = this.#clock.after(withinMs, () => {
         this.#answered = undefined;
@@ -127,7 +132,9 @@ export class GuestAgent implements WindowsChannel {
       this.#forget();
       rest = rest.subarray(end + 1);
       const answer = isLine ? parseAnswer(line) : undefined;
-      if (answer !== undefined) this.#answered?.(answer);
+      if (answer === undefined) continue;
+      if (this.#answered === undefined) this.#unasked.push(answer);
+      else this.#answered(answer);
     }
   }
 

@@ -66,7 +66,7 @@ export class Sac implements WindowsChannel {
     await this.#console.expect({ begin }, wait);
     const { before } = await this.#console.expect({ end }, wait);
     const { before: code } = await this.#console.expect({ dot: "." }, { ...wait, withinMs: ANSWER_WITHIN_MS });
-    return { exitCode: Number(plain(code)) || 0, output: plain(before) };
+    return { exitCode: Number(plain(code)) || 0, output: plain(before).replace(/^\n/, "") };
   }
 
   close(): void {
