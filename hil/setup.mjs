@@ -44,6 +44,7 @@ export const NEEDED = [
   { package: "qemu-utils", shows: "qemu-io", for: "tests" },
   { package: "e2fsprogs", shows: "debugfs", for: "tests" },
   { package: "openssh-server", shows: "sshd", for: "tests" },
+  { package: "xorriso", shows: "xorriso", for: "tests" },
   { package: "openssh-client", shows: "ssh", for: "tests" },
   { package: "dropbear-bin", shows: "dropbear", for: "tests" },
 ];

@@ -2,8 +2,8 @@
 import { defineLab, type LabOf } from "../lab.ts";
 import { device } from "../node/device.ts";
 import { lanHost } from "../peers/lan-host.ts";
-import { STRONGEST } from "../peers/pppd.ts";
-import { type Dialing, pptpLinux } from "../peers/pptp-linux.ts";
+import { windowsProfile } from "../peers/windows.ts";
+import type { WindowsDialing } from "../peers/windows-peer.ts";
 import type { Stage } from "../scenario.ts";
 import { awaitSession } from "./device-sessions.ts";
 import { ADMIN_PASSWORD } from "./head-office.ts";
@@ -17,14 +17,14 @@ export const HEAD_HOST = "192.168.1.10";
 export const BRANCH_HOST = "192.168.2.10";
 const CONNECTED_WITHIN_MS = 90_000;
 
-function dialing(server: string, user: string): Dialing {
-  return { server, user, password: `${user}-s3cret`, protection: STRONGEST, routes: ["192.168.0.0/16"] };
+function dialing(server: string, user: string): WindowsDialing {
+  return { server, user, password: `${user}-s3cret`, routes: ["192.168.0.0/16"] };
 }
-/** Mobile users of the head office and of the branch office. */
+/** Mobile users of the head office, with Windows 10, and of the branch office, with Windows 7: what Windows chooses by itself. */
 export const ALICE = dialing("203.0.113.1", "alice");
 export const BOB = dialing("203.0.113.2", "bob");
 
-function office(number: number, mobile: Dialing): readonly string[] {
+function office(number: number, mobile: WindowsDialing): readonly string[] {
   return [
     `set interfaces wan address 203.0.113.${number}/24`,
     "set interfaces wan gateway 203.0.113.254",
@@ -62,8 +62,8 @@ export const twoOffices = defineLab({
   nodes: {
     head: device(),
     branch: device(),
-    alice: pptpLinux({ address: "203.0.113.50/24" }),
-    bob: pptpLinux({ address: "203.0.113.51/24" }),
+    alice: windowsProfile({ version: "windows-10", address: "203.0.113.50/24", computerName: "ALICE-PC" }),
+    bob: windowsProfile({ version: "windows-7", address: "203.0.113.51/24", computerName: "BOB-PC" }),
     headHost: lanHost({ address: `${HEAD_HOST}/24`, gateway: "192.168.1.1" }),
     branchHost: lanHost({ address: `${BRANCH_HOST}/24`, gateway: "192.168.2.1" }),
   },
