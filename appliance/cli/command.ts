@@ -7,8 +7,8 @@ import type { Committed, Edit, Refusal } from "../service/edit.ts";
 import type { Loading } from "../service/loading.ts";
 import type { FirewallRule } from "../service/router-views.ts";
 import { windowsLines } from "../service/windows-client.ts";
+import type { CommandName } from "./commands.ts";
 import { firmwareLines } from "./firmware-output.ts";
-import type { CommandName } from "./grammar.ts";
 import {
   historyLines,
   interfaceLines,

@@ -3,14 +3,14 @@
 import { SCHEMA } from "../config/schema.ts";
 import type { Leaf, SchemaNode } from "../config/schema-node.ts";
 import { describeType, formatValue, wordsOf } from "../config/value.ts";
-import { COMMANDS, type Command } from "./grammar.ts";
+import { COMMANDS, type Command } from "./commands.ts";
 
 /** Markdown, whole. */
 export function emitReference(): string {
   return [
     "# Command line reference",
     "",
-    "Made from the tables in `grammar.ts` and `../config/schema.ts`; `UPDATE_GOLDEN=1 node dist/test/run.js",
+    "Made from the tables in `commands.ts` and `../config/schema.ts`; `UPDATE_GOLDEN=1 node dist/test/run.js",
     "test/cli/reference.test.ts` writes it anew. `?` on the device shows the same at every position.",
     "",
     "## After the login",

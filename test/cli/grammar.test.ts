@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { complete, type Mode, tokenize, understand } from "../../appliance/cli/grammar.ts";
+import type { Mode } from "../../appliance/cli/commands.ts";
+import { complete, tokenize, understand } from "../../appliance/cli/grammar.ts";
 import { BRANCH, configOf, OFFICE } from "../support/config-text.ts";
 
 const CONFIG = configOf(...OFFICE, ...BRANCH, "vpn account DOMAIN\\bob password x");

@@ -1,5 +1,6 @@
 /** What hands, modems and scripts send to a command line: words it knows, words it almost knows, keys, and noise. */
-import { complete, type Mode } from "../../appliance/cli/grammar.ts";
+import type { Mode } from "../../appliance/cli/commands.ts";
+import { complete } from "../../appliance/cli/grammar.ts";
 import type { Config } from "../../appliance/config/config.ts";
 import { mutate } from "./mutation.ts";
 import type { SeededRandom } from "./seeded-random.ts";
