@@ -72,7 +72,7 @@ interface NameArgument {
   readonly list: Path | undefined;
 }
 /** A place in the configuration: with a value, of something that is set, or of a part to show. */
-interface SettingArgument {
+export interface SettingArgument {
   readonly kind: "setting";
   readonly use: "set" | "delete" | "show";
 }

@@ -1,8 +1,16 @@
 /** The three things done with a line: cut it into words, understand it, complete it. */
-import { type Config, entriesOf, locate, type Path } from "../config/config.ts";
+import { type Config, entriesOf, locate } from "../config/config.ts";
 import type { SchemaNode, Word } from "../config/schema-node.ts";
 import { describeType, formatValue, mostWords, wordsOf } from "../config/value.ts";
-import { COMMANDS, type Command, type CommandName, GROUPS, type Mode, type NumberArgument } from "./commands.ts";
+import {
+  COMMANDS,
+  type Command,
+  type CommandName,
+  GROUPS,
+  type Mode,
+  type NumberArgument,
+  type SettingArgument,
+} from "./commands.ts";
 
 export interface Token {
   readonly text: string;
