@@ -19,6 +19,7 @@ import { initPower } from "./linux/power.ts";
 import { systemPrograms } from "./linux/programs.ts";
 import { kernelRandom } from "./linux/random.ts";
 import { sendTransport, udpTransport } from "./linux/send-transport.ts";
+import { logStartNotes } from "./linux/start-notes.ts";
 import { loopTimers } from "./linux/timers.ts";
 import { loadAddon } from "./native/addon.ts";
 import { Administrator } from "./service/administrator.ts";
@@ -58,10 +59,11 @@ function main(): void {
   const wallClock = (): Date => new Date();
   const journal = new Journal(wallClock);
   const addon = loadAddon();
+  const random = kernelRandom(addon);
   const net = kernelNet(addon);
   const tracer = new Tracer(wallClock);
   const disk = folderDisk(`${dataFolder}/config`);
-  const administrator = new Administrator(disk, kernelClock, kernelRandom);
+  const administrator = new Administrator(disk, kernelClock, random);
   const firmware = describeFirmware(runningSystem(BUILD_RECORD_PATH));
   const power = initPower(journal);
   let consoleStarted = false;
@@ -101,7 +103,7 @@ function main(): void {
       timers: loopTimers,
       clock: kernelClock,
       wallClock: kernelWallClock(addon),
-      random: kernelRandom,
+      random,
       udp: udpTransport,
       tcp: sendTransport,
       log: journal,
@@ -115,7 +117,7 @@ function main(): void {
       administrator,
       programs: systemPrograms,
       local: localTransport,
-      random: kernelRandom,
+      random,
       timers: loopTimers,
       clock: kernelClock,
       log: journal,
@@ -128,7 +130,7 @@ function main(): void {
     }),
     vpn: new VpnService({
       clock: kernelClock,
-      random: kernelRandom,
+      random,
       timers: loopTimers,
       net,
       gre: tracer.gre(greTransport(addon)),
@@ -167,6 +169,7 @@ function main(): void {
   setInterval(() => {}, FOREVER_MS);
 
   startRemote(appliance, loopTimers);
+  logStartNotes(journal);
   appliance.start();
   const console = startConsole(appliance, process.stdin, STDOUT);
   consoleStarted = true;

@@ -60,7 +60,7 @@ const INITRD_NAME = "initrd.gz";
 const ROOT_NAME = "root.sqfs";
 
 /** Raise it when the builder makes something else of the same inputs. */
-const FORMAT = "image-5";
+const FORMAT = "image-7";
 
 /** Everything an image is made of, read and hashed before the first byte of it is made. */
 interface Inputs {

@@ -1,22 +1,24 @@
 /** `culvert image ...`: builds images, refreshes the package lock, tells what a built image is made of. */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { openArchive } from "./archive.ts";
 import type { Board } from "./boards/board.ts";
 import { BOARDS } from "./boards/boards.ts";
 import { buildImage } from "./build.ts";
+import { compareImages, differenceLines, growthLines } from "./compare.ts";
 import { ImageError } from "./failure.ts";
 import { AMD64, MACHINES, type Machine } from "./machines.ts";
 import { readManifest } from "./manifest.ts";
 import { PAPER_PACKAGES } from "./paper/bill.ts";
 import { entryOf, readLock, refreshLock } from "./prepare.ts";
-import { formatSize } from "./progress.ts";
+import { formatSize, type Progress } from "./progress.ts";
 import { imageFolder } from "./project.ts";
 import { openTracker } from "./security-tracker.ts";
 import { StepPrinter } from "./step-printer.ts";
 import { HEADER_PACKAGES } from "./toolchain.ts";
+import { verifyImage } from "./verify.ts";
 import { exitStatus, reportLines, reportVulnerabilities } from "./vulnerability-report.ts";
 
 const HELP = `culvert image: builds firmware images
@@ -27,6 +29,8 @@ const HELP = `culvert image: builds firmware images
                      [--board NAME]      PACKAGEs for lab guests too (PACKAGE:arm64 for another machine);
                                          with --board for this one only
   culvert image inspect [--board NAME]   what the built image is made of
+  culvert image verify [--board NAME]    build it, build it again elsewhere, compare bit for bit
+  culvert image diff BEFORE AFTER        what grew between two built images (folders), by package and module
   culvert image cve [--board NAME]       which locked packages are superseded, and the CVE ids that the newer
                     [--tracker FILE]     changelogs name; FILE is Debian's security tracker as JSON;
                     [--all]              every id, not the newest of many
@@ -43,6 +47,8 @@ const OPTIONS = {
   build: ["board", "locked"],
   lock: ["board"],
   inspect: ["board"],
+  verify: ["board"],
+  diff: [],
   cve: ["board", "tracker", "all"],
 } as const;
 
@@ -66,7 +72,9 @@ export async function runImageCommand(argv: readonly string[]): Promise<number> 
   if (board === undefined) {
     return usage(`no board '${options.board}'; there is ${BOARDS.map((each) => each.name).join(", ")}`);
   }
-  if (verb !== "lock" && names.length > 0) return usage(`image ${verb}: '${names[0]}' is one word too many`);
+  if (verb === "diff" && names.length < 2) return usage("image diff: give the folders of two built images");
+  const extra = verb === "lock" ? undefined : names[verb === "diff" ? 2 : 0];
+  if (extra !== undefined) return usage(`image ${verb}: '${extra}' is one word too many`);
   try {
     switch (verb) {
       case "build":
@@ -75,6 +83,10 @@ export async function runImageCommand(argv: readonly string[]): Promise<number> 
         return await lock(options.board === undefined ? BOARDS : [board], board.machine, names);
       case "inspect":
         return await inspect(board.name);
+      case "verify":
+        return await verify(board.name);
+      case "diff":
+        return await diff(names[0] ?? "", names[1] ?? "");
       case "cve":
         return await findVulnerabilities(board, options.tracker, options.all ?? false);
     }
@@ -146,6 +158,27 @@ tools    ${Object.entries(manifest.tools)
     console.log(`${name.padEnd(13)} ${formatSize(size).padStart(8)}  ${sha256}`);
   console.log(`${manifest.packages.length} packages:`);
   for (const each of manifest.packages) console.log(`  ${each.package} ${each.version}`);
+  return 0;
+}
+
+async function verify(board: string): Promise<number> {
+  const printer = new StepPrinter(process.stderr, () => performance.now());
+  const onProgress: Progress = (event) => printer.print(event);
+  const image = await buildImage({ board, locked: false, onProgress });
+  const { comparison, folder } = await verifyImage({ board, folder: dirname(image.manifest), onProgress });
+  console.log(differenceLines(comparison).join("\n"));
+  if (folder === undefined) console.log(`${board}: built again elsewhere it is the same, bit for bit`);
+  else console.log(`${board}: NOT reproducible; the other build is kept in ${folder}`);
+  return folder === undefined ? 0 : 1;
+}
+
+async function diff(before: string, after: string): Promise<number> {
+  const comparison = await compareImages(before, after);
+  for (const { name, sizes } of comparison.different) {
+    const [a = 0, b = 0] = sizes;
+    console.log(`${name.padEnd(16)} ${formatSize(a)} -> ${formatSize(b)}`);
+  }
+  console.log(growthLines(comparison).join("\n"));
   return 0;
 }
 

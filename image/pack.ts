@@ -19,7 +19,8 @@ export async function packSquashfs(
   file: string,
 ): Promise<void> {
   const { name, blockSize, options } = compression;
-  const root = ["-root-mode", "755", "-root-uid", "0", "-root-gid", "0", "-no-xattrs"];
+  // -all-root, not -root-uid: that leaves the id of who builds in the table.
+  const root = ["-root-mode", "755", "-all-root", "-no-xattrs"];
   // Not sqfstar: that of squashfs-tools 4.5 refuses the compressors' own options.
   const args = [
     "-",

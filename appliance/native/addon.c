@@ -117,6 +117,7 @@ static const struct {
     {"netlinkSend", netlink_send},
     {"netlinkReceive", netlink_receive},
     {"clockSet", clock_set},
+    {"randomFill", random_fill},
     {"watch", watch_start},
     {"close", descriptor_close},
 };

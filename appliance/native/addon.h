@@ -73,6 +73,7 @@ void watch_stop(struct descriptor *descriptor);
 const char *watch_refusal(void);
 
 napi_value clock_set(napi_env env, napi_callback_info info);
+napi_value random_fill(napi_env env, napi_callback_info info);
 napi_value tun_open(napi_env env, napi_callback_info info);
 napi_value tap_open(napi_env env, napi_callback_info info);
 napi_value tun_read(napi_env env, napi_callback_info info);

@@ -56,6 +56,9 @@ export interface Addon {
   /** Sets the time of day: seconds and nanoseconds since 1970. */
   clockSet(seconds: number, nanoseconds: number): void;
 
+  /** Fills the buffer with random bytes of the kernel. Waits for them early after a start of the machine (getrandom(2)). */
+  randomFill(buffer: Buffer): void;
+
   /** Calls `onReadable` from the event loop as long as something waits to be read. Once per handle; `close` ends it. */
   watch(handle: TunHandle | GreHandle | NetlinkHandle, onReadable: () => void): void;
   /** A second close does nothing. */

@@ -65,6 +65,11 @@ export interface Bill {
   readonly commonLicences: ReadonlyMap<string, string>;
 }
 
+/** All files of the image, sorted by name. */
+export function filesOf({ own, packages }: Bill): FileOrigin[] {
+  return [...own, ...packages.flatMap(({ files }) => files)].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 export interface BillRequest {
   readonly board: string;
   readonly version: string;

@@ -1,5 +1,6 @@
 /** All papers of an image: the files that lie beside it. */
-import type { Bill } from "./bill.ts";
+import { CONTENTS_NAME, emitContents } from "../contents.ts";
+import { type Bill, filesOf } from "./bill.ts";
 import { emitCycloneDx } from "./cyclonedx.ts";
 import { emitLicences, emitSources } from "./notices.ts";
 import { emitSpdx } from "./spdx.ts";
@@ -11,5 +12,6 @@ export function emitPapers(bill: Bill): Readonly<Record<string, string>> {
     "sbom.cdx.json": emitCycloneDx(bill),
     "licences.txt": emitLicences(bill),
     "sources.txt": emitSources(bill),
+    [CONTENTS_NAME]: emitContents(filesOf(bill)),
   };
 }

@@ -3,7 +3,7 @@
  * A file of a Debian package is EXPANDED_FROM_ARCHIVE that .deb (§11.1), one that the builder changed is GENERATED_FROM it.
  */
 import { createHash } from "node:crypto";
-import type { Bill, BilledModule, BilledPackage } from "./bill.ts";
+import { type Bill, type BilledModule, type BilledPackage, filesOf } from "./bill.ts";
 import type { FileOrigin } from "./origins.ts";
 import { debianSourceUrl, debianUrl, npmUrl } from "./purl.ts";
 
@@ -12,9 +12,7 @@ const IMAGE = "SPDXRef-Image";
 const APP = "SPDXRef-Package-culvert";
 
 export function emitSpdx(bill: Bill): string {
-  const files = [...bill.own, ...bill.packages.flatMap((each) => each.files)].sort((a, b) =>
-    a.name < b.name ? -1 : 1,
-  );
+  const files = filesOf(bill);
   const document = {
     spdxVersion: "SPDX-2.3",
     dataLicense: "CC0-1.0",

@@ -8,6 +8,9 @@ const MISTAKES: readonly [string, RegExp][] = [
   ["build --bord x86_64", /Unknown option '--bord'; there are --board NAME/],
   ["build --board", /argument missing/],
   ["build --board z80", /no board 'z80'; there is arm64, mipsel, x86_64/],
+  ["diff one", /give the folders of two built images/],
+  ["diff one two three", /'three' is one word too many/],
+  ["verify --all", /Unknown option '--all'; there are --board NAME$/],
   ["cve --tracker", /argument missing; there are --board NAME, --tracker FILE, --all/],
   ["build now", /'now' is one word too many/],
   ["inspect --locked", /Unknown option '--locked'; there are --board NAME$/],
@@ -29,7 +32,17 @@ describe("image command", () => {
     const said: string[] = [];
     context.mock.method(console, "log", (text: string) => said.push(text));
     assert.equal(await runImageCommand(["help"]), 0);
-    for (const word of ["build", "lock", "inspect", "cve", "--locked", "--tracker", "CULVERT_DEBIAN_MIRROR"])
+    for (const word of [
+      "build",
+      "lock",
+      "inspect",
+      "cve",
+      "verify",
+      "diff",
+      "--locked",
+      "--tracker",
+      "CULVERT_DEBIAN_MIRROR",
+    ])
       assert.ok(said.join("\n").includes(word));
   });
 });

@@ -1,5 +1,6 @@
 /** A device on the bench behind a real dropbear, and OpenSSH's client for it. Needs root; run it in a network namespace. */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -10,7 +11,6 @@ import { folderDisk } from "../../appliance/config/disk.ts";
 import { kernelClock } from "../../appliance/linux/clock.ts";
 import { localTransport } from "../../appliance/linux/local-transport.ts";
 import { systemPrograms } from "../../appliance/linux/programs.ts";
-import { kernelRandom } from "../../appliance/linux/random.ts";
 import { loopTimers } from "../../appliance/linux/timers.ts";
 import type { Programs } from "../../appliance/ports.ts";
 import { SshService } from "../../appliance/service/ssh.ts";
@@ -43,7 +43,7 @@ export class SshServer {
         administrator,
         programs: this.#programs(),
         local: localTransport,
-        random: kernelRandom,
+        random: { bytes: randomBytes },
         timers: loopTimers,
         clock: kernelClock,
         log: journal,

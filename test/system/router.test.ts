@@ -32,7 +32,8 @@ const MAPPING = ["nat mapping a port 8000", "nat mapping a address 192.168.1.10"
 
 await inNetworkNamespace(async () => {
   const folder = mkdtempSync(join(tmpdir(), "culvert-router-"));
-  const net = kernelNet(await hostAddon());
+  const addon = await hostAddon();
+  const net = kernelNet(addon);
   const journal = new Journal(() => new Date());
   const router = new Router({
     net,
@@ -41,7 +42,7 @@ await inNetworkNamespace(async () => {
     timers: loopTimers,
     clock: kernelClock,
     wallClock: { nowMs: () => Date.now(), setMs: () => assert.fail("nobody may set this machine's clock") },
-    random: kernelRandom,
+    random: kernelRandom(addon),
     udp: udpTransport,
     tcp: sendTransport,
     log: journal,

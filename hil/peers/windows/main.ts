@@ -24,7 +24,7 @@ if (version === undefined) {
 const addon = loadAddon();
 const ports = {
   clock: kernelClock,
-  random: kernelRandom,
+  random: kernelRandom(addon),
   timers: loopTimers,
   net: kernelNet(addon),
   gre: greTransport(addon),

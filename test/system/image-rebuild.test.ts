@@ -1,0 +1,43 @@
+/** An ordinary user builds the image in another folder, without root, loop devices or namespaces: it is the same, bit for bit. */
+import assert from "node:assert/strict";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { buildImage } from "../../image/build.ts";
+import { differenceLines } from "../../image/compare.ts";
+import { projectRoot } from "../../image/project.ts";
+import { verifyImage } from "../../image/verify.ts";
+import { cycloneDxDocument, spdxDocument } from "../image/paper/sbom-schema.ts";
+
+const NOBODY = 65_534;
+/** Unpacked packages are the larger part of a build, and the same whoever unpacks them: `culvert image verify` does it again. */
+const SHARED = ["cache/debs", "cache/unpacked", "cache/control", "cache/modules", "cache/kernels"];
+
+const image = await buildImage({ board: "x86_64", locked: false, onProgress: () => undefined });
+const folder = dirname(image.manifest);
+
+describe("x86_64 image", () => {
+  test("nobody builds it elsewhere, under another umask, time zone and home: the same, bit for bit", async () => {
+    assert.equal(process.getuid?.(), 0, "this test gives the build to another user, which root only can");
+    accessSync(projectRoot, constants.R_OK | constants.X_OK);
+    const { comparison } = await verifyImage({
+      board: "x86_64",
+      folder,
+      onProgress: () => undefined,
+      shared: SHARED,
+      user: NOBODY,
+    });
+    assert.deepEqual(comparison.different, [], differenceLines(comparison).join("\n"));
+    assert.ok(comparison.equal.includes("root.sqfs") && comparison.equal.includes("manifest.json"));
+  });
+
+  test("its bills of materials keep to SPDX 2.3 and CycloneDX 1.6", () => {
+    const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), "utf8"));
+    const { packages, files } = spdxDocument.parse(read("sbom.spdx.json"));
+    assert.ok(packages.some(({ name }) => name === "libnode108"));
+    assert.ok(files.some(({ fileName }) => fileName === "./root/usr/lib/culvert/culvert.cjs"));
+    const { components } = cycloneDxDocument.parse(read("sbom.cdx.json"));
+    assert.ok(components.some(({ purl }) => purl?.startsWith("pkg:deb/debian/libnode108@18.")));
+  });
+});
