@@ -22,6 +22,10 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
                   [--repeat N] [--cold]  so many times; without the snapshots of other runs
   culvert lab prepare-windows            the set-up disc that installs Windows for --peer windows, unattended
                   [--output DIR] [--virtio DIR] [--user NAME] [--product-key KEY]
+  culvert lab matrix [--set NAME]        the interop matrix: pairwise (every pair of values), full, slice or mutations,
+                  [--seed N] [--list]    drawn by N; --list shows the cells and what must come of each; --filter,
+                  [--cells N]            --report, --jobs, --shard ... as for run; --cells bounds a slice (8)
+                  [--readme RUN]         the table in hil/README.md anew, from the matrix.json of that run
   culvert lab attach RUN/SCENARIO        the lab as that scenario found it, with you on a console;
                   [--node NODE]          the device's unless you say which
   culvert lab replay RUN [--node NODE]   consoles and steps of a run once more, in their time;
@@ -137,6 +141,11 @@ async function lab(argv: readonly string[]): Promise<number> {
       const { runLab } = await import("./run/command.ts");
       return await runLab({ ...given, cold: cold === true });
     }
+    case "matrix": {
+      const { cold, list, ...given } = options(["lab", "matrix"], rest, MATRIX_OPTIONS, ["cold", "list"]);
+      const { runMatrix } = await import("./matrix/command.ts");
+      return await runMatrix({ ...given, cold: cold === true, list: list === true });
+    }
     case "attach": {
       const { place, node } = options(["lab", "attach"], rest, ["node"], [], "place");
       const { attachLab } = await import("./run/attach-command.ts");
@@ -165,7 +174,7 @@ async function lab(argv: readonly string[]): Promise<number> {
       const status = await runBenchCommand(verb, rest);
       if (status !== undefined) return status;
       throw new UsageError(
-        `'lab ${verb ?? ""}' is not a command; there are lab list, run, prepare-windows, attach, replay, explain, report, leases, release, schema, record`,
+        `'lab ${verb ?? ""}' is not a command; there are lab list, run, matrix, prepare-windows, attach, replay, explain, report, leases, release, schema, record`,
       );
     }
   }
@@ -182,6 +191,21 @@ async function withPerson(work: (person: Person) => Promise<number>): Promise<nu
 }
 
 const FLASH_OPTIONS = [...(["disk", "device", "bench", "medium", "ssh-options"] as const)];
+const MATRIX_OPTIONS = [
+  ...([
+    "set",
+    "seed",
+    "cells",
+    "readme",
+    "filter",
+    "report",
+    "jobs",
+    "memory",
+    "shard",
+    "durations",
+    "retries",
+  ] as const),
+];
 
 const RUN_OPTIONS = [
   ...([

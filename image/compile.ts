@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, readFile, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { include_dir as nodeApiHeaders } from "node-api-headers";
 import { contentKey } from "./content-key.ts";
 import { ImageError } from "./failure.ts";
@@ -25,6 +25,17 @@ export interface AppSources {
    * has one, is a program of its own, and each of `preload` a shared object that other programs are started with.
    */
   readonly native: string | undefined;
+  /** A defect for tests of the tests. */
+  readonly defect?: SourceReplacement;
+}
+
+/** A change of one source file while it is bundled; the file itself stays. */
+export interface SourceReplacement {
+  /** Relative to the project. */
+  readonly file: string;
+  /** What must stand in the file, exactly once. */
+  readonly find: string;
+  readonly replace: string;
 }
 
 export const APPLIANCE: AppSources = {
@@ -54,8 +65,8 @@ const FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-D_FILE_OFFSET_BITS=64", "
 const ADDON_FLAGS = ["-shared", "-fPIC"] as const;
 
 /** `compiler` says for which machine the C parts are. */
-export async function compile({ entry, native }: AppSources, compiler: Compiler): Promise<CompiledApp> {
-  const bundled = await bundleApp(entry);
+export async function compile({ entry, native, defect }: AppSources, compiler: Compiler): Promise<CompiledApp> {
+  const bundled = await bundleApp(entry, defect);
   if (native === undefined) return { ...bundled, addon: undefined, programs: [] };
   const addon = await readFile(await compileAddon(native, compiler));
   const programs = (await compilePrograms(native, compiler)).map(async (file) => ({
@@ -66,10 +77,14 @@ export async function compile({ entry, native }: AppSources, compiler: Compiler)
 }
 
 /** Names are kept and nothing is minified: a stack trace from a device must be readable. */
-async function bundleApp(entry: string): Promise<Pick<CompiledApp, "bundle" | "modules">> {
+async function bundleApp(
+  entry: string,
+  defect: SourceReplacement | undefined,
+): Promise<Pick<CompiledApp, "bundle" | "modules">> {
   if (!existsSync(entry)) throw new ImageError(`${entry} is missing: it is the start of the app`);
   const { outputFiles, errors, metafile } = await build({
     entryPoints: [entry],
+    plugins: defect === undefined ? [] : [replacing(defect)],
     absWorkingDir: projectRoot,
     bundle: true,
     platform: "node",
@@ -93,6 +108,32 @@ async function bundleApp(entry: string): Promise<Pick<CompiledApp, "bundle" | "m
 function npmFolders(files: readonly string[]): string[] {
   const folders = files.flatMap((file) => /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
   return [...new Set(folders)].sort().map((folder) => join(projectRoot, folder));
+}
+
+function replacing({ file, find, replace }: SourceReplacement): Plugin {
+  const path = join(projectRoot, file);
+  const applied = applyReplacement(readFileSync(path, "utf8"), { file, find, replace });
+  return {
+    name: "defect",
+    setup: ({ onLoad, onEnd }) => {
+      let isBundled = false;
+      onLoad({ filter: /\.ts$/ }, ({ path: loaded }) => {
+        if (loaded !== path) return undefined;
+        isBundled = true;
+        return { contents: applied, loader: "ts" };
+      });
+      onEnd(() => {
+        if (!isBundled) throw new ImageError(`${file} is no part of the app: the defect is not in it`);
+      });
+    },
+  };
+}
+
+/** Throws an ImageError unless the text has what is to be replaced exactly once: the source has moved on. */
+export function applyReplacement(source: string, { file, find, replace }: SourceReplacement): string {
+  const count = source.split(find).length - 1;
+  if (count !== 1) throw new ImageError(`${file} has \`${find}\` ${count} times, not once`);
+  return source.replace(find, () => replace);
 }
 
 /** Compiles the addon, or takes it from the cache when sources, flags and compiler are the same. Returns its path. */

@@ -83,7 +83,7 @@ export function diagnose(failure: SessionFailure, stage: Stage, role: "server" |
     case "lcp-unanswered":
       return {
         what: "GRE packets come from the peer, but it answers none of this device's: they do not reach it",
-        windowsError: 619,
+        windowsError: role === "server" ? 619 : 806,
         advice: GRE_ADVICE,
       };
     case "lcp-not-converging":

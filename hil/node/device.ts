@@ -3,8 +3,10 @@ import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { boardNamed } from "../../image/boards/boards.ts";
 import { buildImage } from "../../image/build.ts";
+import { APPLIANCE, type SourceReplacement } from "../../image/compile.ts";
 import type { Architecture } from "../../image/machines.ts";
 import type { Progress } from "../../image/progress.ts";
+import { imageFolder } from "../../image/project.ts";
 import type { NodeDefinition } from "./definition.ts";
 import { DeviceConsole } from "./device-console.ts";
 import type { MachineSpec } from "./qemu/args.ts";
@@ -27,8 +29,11 @@ export interface DeviceImage {
 }
 
 /** Builds the image or finds it built. */
-export async function deviceImage(board: string, progress: Progress): Promise<DeviceImage> {
-  const image = await buildImage({ board, locked: false, onProgress: progress });
+export async function deviceImage(board: string, progress: Progress, defect?: SourceReplacement): Promise<DeviceImage> {
+  const image = await buildImage({
+    ...{ board, locked: false, onProgress: progress },
+    ...(defect && { app: { ...APPLIANCE, defect }, folder: join(imageFolder, `${board}-defect`) }),
+  });
   const { architecture } = image.board.machine;
   const machine: DeviceImage["machine"] = (name, dataDisk, nics) => ({
     name,
@@ -59,17 +64,20 @@ export async function ensureDataDisk(path: string): Promise<void> {
 
 /**
  * A factory-new device with the NICs `wan` and `lan`. It is up once its console asks for something. Throws an ImageError for a
- * board that does not exist.
+ * board that does not exist. With a `defect` the image has it, to see that the lab notices.
  */
-export function device(board: string = DEVICE_BOARD): NodeDefinition<Device, "wan" | "lan"> {
+export function device(
+  board: string = DEVICE_BOARD,
+  defect?: SourceReplacement,
+): NodeDefinition<Device, "wan" | "lan"> {
   return {
     role: "device",
-    what: `the ${board} image`,
+    what: defect === undefined ? `the ${board} image` : `the ${board} image with a defect in ${defect.file}`,
     memoryMib: MEMORY_MIB[boardNamed(board).machine.architecture],
     nics: ["wan", "lan"],
-    onBoard: device,
+    onBoard: (other) => device(other, defect),
     prepare: async (progress) => {
-      const image = await deviceImage(board, progress);
+      const image = await deviceImage(board, progress, defect);
       return {
         kind: "machine",
         key: image.key,

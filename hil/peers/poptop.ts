@@ -11,6 +11,7 @@ import {
   parseAgreement,
   pppdAilment,
   pppLeftovers,
+  pppMtu,
   STRONGEST,
   untilPppdGone,
 } from "./pppd.ts";
@@ -53,11 +54,19 @@ export class Poptop implements SelfCheck {
     await this.#guest.shell.run(`echo '${answererOptions(protection)}' >${PROTECTION} && : >${PPPD_LOG}`);
   }
 
+  /** The server dies with all its calls, without a word to anybody, and answers the next call. */
+  async crash(): Promise<void> {
+    await this.#guest.shell.run("killall -KILL pptpctrl pppd");
+    await untilPppdGone(this.#guest, 10_000);
+  }
+
   /** What the last call since `answerWith` agreed on. */
   async agreed(): Promise<Agreement> {
     return parseAgreement(await this.#guest.shell.run(`cat ${PPPD_LOG}`));
   }
 
+  /** Of the tunnel's interface, in bytes; undefined without a call. */
+  mtu = () => pppMtu(this.#guest);
   ailment = () => pppdAilment(this.#guest);
   hangUp = () => hangUpPppd(this.#guest);
   untilDown = (withinMs: number) => untilPppdGone(this.#guest, withinMs);

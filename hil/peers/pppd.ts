@@ -168,6 +168,12 @@ export async function pppdAilment(guest: Guest): Promise<Ailment | undefined> {
     : undefined;
 }
 
+/** The MTU of the tunnel's interface, in bytes; undefined when there is none. */
+export async function pppMtu(guest: Guest): Promise<number | undefined> {
+  const { status, output } = await guest.shell.try("cat /sys/class/net/ppp0/mtu");
+  return status === 0 ? Number(output) : undefined;
+}
+
 /** What a call leaves behind that should be gone: interfaces, routes and `processes`, one line each. */
 export async function pppLeftovers(guest: Guest, processes: string): Promise<readonly string[]> {
   const found = await guest.shell.run(

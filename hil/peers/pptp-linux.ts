@@ -15,6 +15,7 @@ import {
   pppdAilment,
   pppdStatus,
   pppLeftovers,
+  pppMtu,
   untilPppdGone,
 } from "./pppd.ts";
 import { fetchFile, offerFile, ping } from "./traffic.ts";
@@ -95,6 +96,8 @@ export class PptpLinux implements SelfCheck {
 
   /** pppd's debug log of the last call. */
   log = () => this.#guest.shell.run(`cat ${PPPD_LOG}`);
+  /** Of the tunnel's interface, in bytes; undefined without a call. */
+  mtu = () => pppMtu(this.#guest);
   ailment = () => pppdAilment(this.#guest);
   hangUp = () => hangUpPppd(this.#guest);
   untilDown = (withinMs: number) => untilPppdGone(this.#guest, withinMs);

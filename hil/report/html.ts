@@ -103,7 +103,7 @@ export function escapeHtml(text: string): string {
 const made = new Map<string, string>();
 
 /** A file of `page/` with all that it imports, for browsers. It is made once in a process: some 50 ms. */
-export function pagePart(name: "main.ts" | "page.css"): string {
+export function pagePart(name: "main.ts" | "matrix.ts" | "page.css" | "matrix.css"): string {
   const before = made.get(name);
   if (before !== undefined) return before;
   const path = join(projectRoot, "hil/report/page", name);
@@ -112,7 +112,7 @@ export function pagePart(name: "main.ts" | "page.css"): string {
       contents: readFileSync(path, "utf8"),
       resolveDir: join(path, ".."),
       sourcefile: name,
-      loader: name === "main.ts" ? "ts" : "css",
+      loader: name.endsWith(".ts") ? "ts" : "css",
     },
     bundle: true,
     minify: true,

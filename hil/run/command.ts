@@ -82,6 +82,20 @@ interface Task {
 export async function runLab(options: LabRunOptions): Promise<number> {
   const named = (options.suite ?? (options.peer === undefined ? "smoke" : "windows")).split(",").map(suiteNamed);
   const suites = onPeers(named, options).map((suite) => onBenches(suite, options.bench, options.board));
+  return (await runSuites(suites, options)).status;
+}
+
+export interface SuitesRun {
+  /** 0 if everything passed, 1 if not, 130 after Ctrl-C. */
+  readonly status: number;
+  /** One for each lab, in the order in which they were planned. */
+  readonly reports: readonly RunReport[];
+  /** Where the labs' folders are. */
+  readonly folder: string;
+}
+
+/** Runs these suites, with progress and a table on the terminal; of the options, `suite`, `bench` and `board` are not looked at. */
+export async function runSuites(suites: readonly Suite[], options: LabRunOptions): Promise<SuitesRun> {
   for (const suite of suites) rejectFutile(suite, options.filter, suites.length > 1);
   const repeat = wholeNumber("--repeat", options.repeat, 1, 10_000) ?? 1;
   const retries = wholeNumber("--retries", options.retries, 0, 10) ?? 1;
@@ -111,6 +125,7 @@ export async function runLab(options: LabRunOptions): Promise<number> {
         progress: (event) =>
           printer.print("step" in event ? { ...event, step: tag + event.step } : { ...event, text: tag + event.text }),
         signal: interrupt.signal,
+        reportsLater: tasks.length > 1, // `joined` makes them all
         command: process.argv.slice(2),
       });
     });
@@ -118,8 +133,8 @@ export async function runLab(options: LabRunOptions): Promise<number> {
     for (const report of reports)
       console.log(emitSummary(report, relative(process.cwd(), report.folder) || ".", paint));
     const isAllGood = reports.length === 1 ? isGoodRun(reports) : await joined(reports, runFolder, shown);
-    if (interrupt.signal.aborted) return 130;
-    return isAllGood ? 0 : 1;
+    const status = interrupt.signal.aborted ? 130 : isAllGood ? 0 : 1;
+    return { status, reports, folder: runFolder };
   } finally {
     printer.close();
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, onSignal);

@@ -35,11 +35,13 @@ export interface RunRequest {
   readonly progress: Progress;
   /** Aborting takes the lab down; the run then ends with what it has. */
   readonly signal: AbortSignal;
+  /** The caller makes the reports: it takes seconds in which nothing else in this process goes on, another lab's network included. */
+  readonly reportsLater?: boolean;
   /** The command line, for the report's "run it again". */
   readonly command: readonly string[];
 }
 
-/** Runs the suite and writes `journal.ndjson`, the reports, `NODE.log`, `NODE.console` and `LINK.pcapng` into the run folder. */
+/** Runs the suite and writes `journal.ndjson`, the reports unless they come later, `NODE.log`, `NODE.console` and `LINK.pcapng` into the run folder. */
 export async function runSuite(request: RunRequest): Promise<RunReport> {
   const { runFolder, clock, suite, signal } = request;
   await mkdir(runFolder, { recursive: true });
@@ -57,7 +59,7 @@ export async function runSuite(request: RunRequest): Promise<RunReport> {
     journal.close();
   }
   const report = readReport(runFolder);
-  await writeReports(report);
+  if (request.reportsLater !== true) await writeReports(report);
   return report;
 }
 

@@ -32,25 +32,28 @@ const CONFIGURATION = [
 ];
 
 /** head ── internet 203.0.113.0/24 ── wan device lan ── office 192.168.1.0/24 ── office */
-export const branchOffice = defineLab({
-  nodes: {
-    device: device(),
-    head: poptop({
-      address: `${SERVER}/24`,
-      localAddress: HEAD,
-      remoteAddress: "10.99.0.2",
-      dns: HEAD,
-      user: USER,
-      password: PASSWORD,
-      routes: [OFFICE_NETWORK],
-    }),
-    office: lanHost({ address: `${OFFICE}/24`, gateway: "192.168.1.1" }),
-  },
-  links: {
-    internet: ["head.eth0", "device.wan"],
-    office: ["office.eth0", "device.lan"],
-  },
-});
+export function branchOfficeWith(under: ReturnType<typeof device>) {
+  return defineLab({
+    nodes: {
+      device: under,
+      head: poptop({
+        address: `${SERVER}/24`,
+        localAddress: HEAD,
+        remoteAddress: "10.99.0.2",
+        dns: HEAD,
+        user: USER,
+        password: PASSWORD,
+        routes: [OFFICE_NETWORK],
+      }),
+      office: lanHost({ address: `${OFFICE}/24`, gateway: "192.168.1.1" }),
+    },
+    links: {
+      internet: ["head.eth0", "device.wan"],
+      office: ["office.eth0", "device.lan"],
+    },
+  });
+}
+export const branchOffice = branchOfficeWith(device());
 export type BranchOffice = LabOf<typeof branchOffice>;
 
 export const branchOfficeConfigured: Stage<BranchOffice> = {

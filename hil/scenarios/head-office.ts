@@ -38,17 +38,20 @@ const CONFIGURATION = [
 ];
 
 /** mobile ── internet 203.0.113.0/24 ── wan device lan ── office 192.168.1.0/24 ── office */
-export const headOffice = defineLab({
-  nodes: {
-    device: device(),
-    mobile: pptpLinux({ address: "203.0.113.50/24" }),
-    office: lanHost({ address: `${OFFICE}/24`, gateway: "192.168.1.1" }),
-  },
-  links: {
-    internet: ["mobile.eth0", "device.wan"],
-    office: ["office.eth0", "device.lan"],
-  },
-});
+export function headOfficeWith(under: ReturnType<typeof device>) {
+  return defineLab({
+    nodes: {
+      device: under,
+      mobile: pptpLinux({ address: "203.0.113.50/24" }),
+      office: lanHost({ address: `${OFFICE}/24`, gateway: "192.168.1.1" }),
+    },
+    links: {
+      internet: ["mobile.eth0", "device.wan"],
+      office: ["office.eth0", "device.lan"],
+    },
+  });
+}
+export const headOffice = headOfficeWith(device());
 export type HeadOffice = LabOf<typeof headOffice>;
 
 export const headOfficeConfigured: Stage<HeadOffice> = {

@@ -28,7 +28,7 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lba"], /'lba' is not a command; there are lab, console, configure, flash, doctor, emulate, image, help/],
   [
     ["lab"],
-    /'lab ' is not a command; there are lab list, run, prepare-windows, attach, replay, explain, report, leases, release, schema, record/,
+    /'lab ' is not a command; there are lab list, run, matrix, prepare-windows, attach, replay, explain, report, leases, release, schema, record/,
   ],
   [["lab", "run", "--sute", "x"], /lab run: Unknown option '--sute'; it takes --suite, --filter, --report/],
   [["lab", "run", "--suite"], /lab run: .*--suite/],
@@ -47,6 +47,9 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lab", "attach", "smoke/dial", "--node", "x"], /--node x: suite smoke has device, mobile, office/],
   [["lab", "replay"], /lab replay needs a run/],
   [["lab", "replay", "/nosuch"], /\/nosuch is no run: it has no journal\.ndjson/],
+  [["lab", "matrix", "--set", "nosuch"], /--set nosuch: there are pairwise, full, slice, mutations/],
+  [["lab", "matrix", "--seed", "x"], /--seed x: give a whole number/],
+  [["lab", "matrix", "--readme", "/nowhere"], /nowhere\/matrix\.json: .*give the folder of a `lab matrix` run/],
   [["lab", "run", "--suite", "nosuch"], /there is no suite 'nosuch'; there are smoke, /],
   [["lab", "explain"], /lab explain needs a run: lab explain RUN\.\.\./],
   [["lab", "report", "/nosuch"], /\/nosuch is no run: it has no journal\.ndjson/],

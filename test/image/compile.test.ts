@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { APPLIANCE, compile, compileHostAddon, compileHostPrograms } from "../../image/compile.ts";
+import { APPLIANCE, applyReplacement, compile, compileHostAddon, compileHostPrograms } from "../../image/compile.ts";
 import { projectRoot } from "../../image/project.ts";
 import { hostCompiler } from "../../image/toolchain.ts";
 import { FIXTURE_APP, scratchFolder, writeAt } from "./fixture.ts";
@@ -69,4 +69,17 @@ test("missing and wrong sources are named", async () => {
     compile({ entry: join(folder, "main.ts"), native: undefined }, host),
     /Could not resolve "\.\/absent\.ts"/,
   );
+});
+
+test("a defect is in the bundle and in no file; one that fits no longer, or lies outside the app, is refused", async () => {
+  const defect = { file: "appliance/ppp/lcp.ts", find: "LOOPBACK_LIMIT;", replace: "LOOPBACK_LIMIT + 4711;" };
+  const app = { entry: APPLIANCE.entry, native: undefined };
+  const { bundle } = await compile({ ...app, defect }, host);
+  assert.match(bundle.toString(), /LOOPBACK_LIMIT \+ 4711/);
+  assert.doesNotMatch((await compile(app, host)).bundle.toString(), /4711/);
+  const gone = { ...defect, find: "no such line" };
+  await assert.rejects(compile({ ...app, defect: gone }, host), /lcp\.ts has `no such line` 0 times, not once/);
+  assert.throws(() => applyReplacement("a a", { file: "x.ts", find: "a", replace: "b" }), /2 times/);
+  const elsewhere = { file: "hil/fault.ts", find: 'this.name = "Fault";', replace: "" };
+  await assert.rejects(compile({ ...app, defect: elsewhere }, host), /hil\/fault\.ts is no part of the app/);
 });

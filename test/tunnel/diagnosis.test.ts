@@ -131,6 +131,7 @@ const CODES: readonly (readonly [SessionFailure, Stage, number | undefined, ("se
   [{ reason: "no-encryption-keys" }, "authenticated", 734],
   [{ reason: "no-encryption-keys" }, "authenticated", 742, "client"],
   [{ reason: "lcp-unanswered" }, "call-established", 619],
+  [{ reason: "lcp-unanswered" }, "call-established", 806, "client"],
   [{ reason: "lcp-loopback" }, "call-established", 737],
   [{ reason: "too-many-connections", limit: 16, ofPeer: true }, "tcp-connected", 629],
   [{ reason: "server-not-authentic" }, "lcp-opened", 778],
