@@ -1,7 +1,7 @@
 /** The Linux PPTP client, pptp 1.10 and pppd, as a mobile user: one tunnel at a time. */
 import type { NodeDefinition, SelfCheck } from "../node/definition.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
-import { CheckError } from "../scenario.ts";
+import { CheckError, check } from "../scenario.ts";
 import {
   type Agreement,
   callerOptions,
@@ -81,6 +81,14 @@ export class PptpLinux implements SelfCheck {
     const network = parseNetworkSettings(log);
     if (status !== 0 || network === undefined) throw new DialError(this.#guest.name, dialing, status, log);
     for (const route of routes) await this.#guest.shell.run(`ip route add ${route} dev ${INTERFACE}`);
+    return { ...network, agreed: parseAgreement(log) };
+  }
+
+  /** What the last call was given, by its log; fails when it did not come up. */
+  async lastCall(): Promise<DialedCall> {
+    const log = await this.#guest.shell.run(`cat ${PPPD_LOG}`);
+    const network = parseNetworkSettings(log);
+    check(network !== undefined, `${this.#guest.name}: the log of the last call names no addresses`);
     return { ...network, agreed: parseAgreement(log) };
   }
 

@@ -204,8 +204,8 @@ export function windowsProfile(settings: WindowsProfileSettings): NodeDefinition
       await guest.configure(address, gateway);
       await guest.shell.run(SYSCTLS.map((each) => each.replace(/^(\S+) (.*)$/, "echo $2 >/proc/sys/$1")).join(" && "));
       await guest.shell.run(
-        `(node ${PROGRAM} ${version} ${computerName} >${LOG} 2>&1 &) ; timeout 60 sh -c 'until ras status >/dev/null 2>&1; do sleep 0.1; done' || { cat ${LOG}; false; }`,
-        80_000,
+        `(node ${PROGRAM} ${version} ${computerName} >${LOG} 2>&1 &) ; timeout 180 sh -c 'until grep -q "^ready" ${LOG} 2>/dev/null; do sleep 0.5; done' || { cat ${LOG}; false; }`,
+        200_000,
       );
     },
     dress: (guest) => new WindowsProfile(guest, version),

@@ -18,7 +18,9 @@ import {
 import { nothingLeftOn, onlyCiphertext, pingAll, transfer } from "./tunnel-claims.ts";
 import { windowsDials, windowsWrongPassword } from "./windows-user.ts";
 
-const TRANSFER_BYTES = 10_000_000;
+/** What a person fetches, and what he sends: the guests' emulated processors need 20 s for the larger one. */
+const FETCHED_BYTES = 10_000_000;
+const SENT_BYTES = 2_000_000;
 /** Longer than the device may take to notice a call's end. */
 const DOWN_WITHIN_MS = 30_000;
 
@@ -36,9 +38,9 @@ type Start = "configured" | "connected";
 const dial: Scenario<HeadOffice, Start> = {
   name: "dial",
   claim: "a mobile user dials in with MS-CHAPv2 and MPPE-128 and gets address and DNS server from the pool",
-  from: "configured",
+  from: "connected",
   async run({ node }, step) {
-    const network = await step("dial with the right password", () => node.mobile.dial(ALICE));
+    const network = await step("the client's log of the call", () => node.mobile.lastCall());
     await step("the address is from the pool, the DNS server from the configuration", () => {
       const host = Number(network.localAddress.split(".")[3]);
       const first = Number(POOL_START.split(".")[3]);
@@ -54,17 +56,17 @@ const dial: Scenario<HeadOffice, Start> = {
 
 const traffic: Scenario<HeadOffice, Start> = {
   name: "traffic",
-  claim: "pings and 10 MB pass unharmed both ways between mobile user and office, encrypted on the Internet",
+  claim: "pings both ways, 10 MB to the mobile user and 2 MB to the office pass unharmed, encrypted on the Internet",
   from: "connected",
   async run({ node, link }, step) {
     const session = await findSession(node.device.console, ALICE.user);
     await step("the mobile user pings the office host", () => pingAll(node.mobile, OFFICE));
     await step("the office host pings the mobile user", () => pingAll(node.office, session.address));
     await step("10 MB from the office to the mobile user", () =>
-      transfer(node.office, OFFICE, node.mobile, TRANSFER_BYTES),
+      transfer(node.office, OFFICE, node.mobile, FETCHED_BYTES),
     );
-    await step("10 MB from the mobile user to the office", () =>
-      transfer(node.mobile, session.address, node.office, TRANSFER_BYTES),
+    await step("2 MB from the mobile user to the office", () =>
+      transfer(node.mobile, session.address, node.office, SENT_BYTES),
     );
     await onlyCiphertext(link.internet, OFFICE_NETWORK, step);
   },
@@ -119,14 +121,13 @@ const hangUpByDevice: Scenario<HeadOffice, Start> = {
 const dialAgain: Scenario<HeadOffice, Start> = {
   name: "dial-again",
   claim: "after two calls that ended, a third gets an address from a pool of two",
-  from: "configured",
+  from: "connected",
   async run({ node }, step) {
-    for (const which of ["first", "second"]) {
-      await step(`dial a ${which} time and hang up`, async () => {
-        await node.mobile.dial(ALICE);
-        await node.mobile.hangUp();
-      });
-    }
+    await step("hang up, dial a second time and hang up", async () => {
+      await node.mobile.hangUp();
+      await node.mobile.dial(ALICE);
+      await node.mobile.hangUp();
+    });
     await step("dial a third time", () => node.mobile.dial(ALICE));
     await step("the mobile user reaches the office host again", () => pingAll(node.mobile, OFFICE));
     await step("hang up", () => node.mobile.hangUp());

@@ -17,7 +17,7 @@ export interface WindowsLab {
   readonly clock: LabClock;
 }
 
-const TRANSFER_BYTES = 1_000_000;
+const TRANSFER_BYTES = 500_000;
 const DOWN_WITHIN_MS = 30_000;
 
 export const windowsDials: Scenario<WindowsLab, "configured"> = {
@@ -94,7 +94,7 @@ export async function worksAndHangsUp({ node, link }: WindowsLab, step: Step): P
     await pingAll(node.windows, OFFICE);
     await pingAll(node.office, call.localAddress);
   });
-  await step("1 MB from the office to Windows, 1 MB back", async () => {
+  await step("500 kB from the office to Windows, 500 kB back", async () => {
     await transfer(node.office, OFFICE, node.windows, TRANSFER_BYTES);
     await transfer(node.windows, call.localAddress, node.office, TRANSFER_BYTES);
   });

@@ -55,4 +55,4 @@ createServer({ allowHalfOpen: true }, (socket) => {
       (error: unknown) => socket.end(`${String(error)}\nERRORLEVEL=-1\n`),
     );
   });
-}).listen(CONSOLE_PORT, "127.0.0.1");
+}).listen(CONSOLE_PORT, "127.0.0.1", () => console.log("ready"));

@@ -87,6 +87,13 @@ test("synchronising throws away what others left on the line", async () => {
   assert.equal(await asked, true);
 });
 
+test("an answer to somebody else's synchronisation is none to ours", async () => {
+  const { clock, agent: guest } = agent(() => '\u00ff{"return": 77}\n');
+  const asked = guest.isThere();
+  await settle(clock, asked);
+  assert.equal(await asked, false);
+});
+
 test("a line on which nobody answers is no agent, and costs two seconds", async () => {
   const { agent: guest, clock } = agent(() => undefined);
   const asked = guest.isThere();
