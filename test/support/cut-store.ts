@@ -52,7 +52,8 @@ export async function readCutDisk(
 /** By e2fsck: quick, and another program than the kernel's. The kernel mounts no file system without its first superblock. */
 export async function recoverByTool(disk: string): Promise<void> {
   const head = await execa("dumpe2fs", ["-h", disk], { reject: false, all: true });
-  if (head.exitCode !== 0) throw new Error(`no kernel will mount it: ${head.all}`);
+  if (head.exitCode !== 0 || /checksum does not match/.test(head.all ?? ""))
+    throw new Error(`no kernel will mount it: ${head.all}`);
   const replay = await execa("e2fsck", ["-y", "-E", "journal_only", disk], { reject: false, all: true });
   if ((replay.exitCode ?? 8) > 1) throw new Error(`its journal cannot be replayed:\n${replay.all}`);
 }
