@@ -142,7 +142,9 @@ export class Authenticatee {
     }
   }
 
+  /** The same Challenge, repeated by a server that is impatient, gets the same answer: its Success may be for either copy. */
   #v2Response(challenge: Buffer, password: string): Sent {
+    if (this.#sent?.challenge.equals(challenge) === true && this.#sent.password === password) return this.#sent;
     const peerChallenge = this.#random.bytes(16);
     const exchange = { authenticatorChallenge: challenge, peerChallenge, userName: this.#userName };
     const ntResponse = generateNtResponse(exchange, ntPasswordHash(password));

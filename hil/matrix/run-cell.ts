@@ -28,8 +28,8 @@ const LOST_DATA_PACKET = 2;
 const PING_ROUNDS = 6;
 /** pppd ends a call whose CCP Configure-Ack is lost (suite impaired, ccp-ack-to-device-lost): its user dials again. */
 const DIALS_ON_LOSSY_LINE = 3;
-/** pppd takes 4 bytes off the MTU for MPPE. */
-const MPPE_PAD = 4;
+/** pppd takes 4 bytes off the MTU for MPPE, in some calls for each direction. */
+const MPPE_PAD = 8;
 
 export async function runCell(cell: Cell, ends: Ends, step: Step): Promise<void> {
   const wanted = expectationOf(cell);

@@ -258,6 +258,17 @@ test("MS-CHAP: a Response of another length than 49 is ignored", () => {
     assert.deepEqual(pair.said.server, []);
   }
 });
+test("MS-CHAPv2: a repeated Challenge gets the same answer, so that a Success for either copy is good; a new one another", () => {
+  const { authenticatee } = new AuthPair("mschap-v2");
+  const answers = [1, 1, 2].map((octet, index) => {
+    const data = emitChapValue({ value: Buffer.alloc(16, octet), name: Buffer.from("head") });
+    const [output] = authenticatee.handle(Protocol.chap, { code: 1, identifier: index, data });
+    assert.ok(output?.type === "send");
+    return output.payload.subarray(4).toString("hex"); // behind code, identifier, length
+  });
+  assert.equal(answers[1], answers[0]);
+  assert.notEqual(answers[2], answers[0]);
+});
 test("a method is spoken on its own protocol only", () => {
   const pap = new AuthPair("pap");
   pap.authenticator.start(Millis(0));
