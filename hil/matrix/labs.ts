@@ -291,7 +291,6 @@ function officeCommands(own: "device" | "other", its: "device" | "other"): reado
     `set vpn server pool start 192.168.${LAN[own]}.200`,
     "set vpn server pool count 2",
     `set vpn account ${USER} password ${BRANCH_PASSWORD}`,
-    `set vpn account ${USER} route 192.168.${LAN[its]}.0/24`,
     `set ${CLIENT_AT} server ${WAN[its]}`,
     `set ${CLIENT_AT} user ${USER}`,
     `set ${CLIENT_AT} password ${BRANCH_PASSWORD}`,
@@ -328,7 +327,10 @@ export function twoDevicesEnds({ node, link, clock }: TwoDevices, { role }: Cell
     deviceSide: 0,
     session: role === "server" ? USER : CLIENT,
     arrange: async (cell) => {
-      const commands = serverCommands(cell);
+      // A network can be reached one way only: by the account of who calls, or by a client.
+      const network = `192.168.${role === "server" ? LAN.other : LAN.device}.0/24`;
+      const reached = [`delete ${CLIENT_AT} route`, `set vpn account ${USER} route ${network}`];
+      const commands = [...serverCommands(cell), ...reached];
       await server.configure(
         role === "server" ? commands : commands.map((line) => line.replace(POOL_START, OTHER_POOL)),
       );
