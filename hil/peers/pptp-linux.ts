@@ -59,6 +59,8 @@ export class DialError extends CheckError {
 
 const INTERFACE = "ppp0";
 const DIAL_WITHIN_MS = 120_000;
+/** pptp never ends by itself when pppd does: pppd would wait five seconds before it tells it to. */
+const CHILD_SECONDS = 1;
 
 export class PptpLinux implements SelfCheck {
   readonly #guest: Guest;
@@ -73,7 +75,7 @@ export class PptpLinux implements SelfCheck {
     const test = disorder === undefined ? "" : ` --test-type ${disorder.type} --test-rate ${disorder.every}`;
     const { status } = await this.#guest.shell.try(
       `killall -q -KILL pppd pptp; rm -f ${PPPD_LOG}; pppd pty "pptp ${server} --nolaunchpppd --nohostroute${test}" updetach noauth` +
-        ` ${callerOptions(protection)} nobsdcomp nodeflate novj noipdefault usepeerdns` +
+        ` ${callerOptions(protection)} nobsdcomp nodeflate novj noipdefault usepeerdns child-timeout ${CHILD_SECONDS}` +
         ` user ${quote(user)} password ${quote(password)} unit 0 debug logfile ${PPPD_LOG} ${options}`,
       DIAL_WITHIN_MS,
     );
