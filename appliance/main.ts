@@ -7,7 +7,7 @@ import { ConfigStore } from "./config/store.ts";
 import { kernelClock, kernelWallClock } from "./linux/clock.ts";
 import { tcpControlTransport } from "./linux/control-transport.ts";
 import { datagramTransport } from "./linux/datagram-transport.ts";
-import { runningSystem } from "./linux/firmware.ts";
+import { readText, runningSystem } from "./linux/firmware.ts";
 import { blockFlash, systemFlashPlaces } from "./linux/flash.ts";
 import { greTransport } from "./linux/gre-socket.ts";
 import { startHeartbeat } from "./linux/heartbeat.ts";
@@ -15,6 +15,7 @@ import { endOnError } from "./linux/last-words.ts";
 import { localTransport } from "./linux/local-transport.ts";
 import { kernelMachine } from "./linux/machine.ts";
 import { kernelNet } from "./linux/net.ts";
+import { kernelMessages, networkCards } from "./linux/network-cards.ts";
 import { initPower } from "./linux/power.ts";
 import { systemPrograms } from "./linux/programs.ts";
 import { kernelRandom } from "./linux/random.ts";
@@ -28,6 +29,7 @@ import { describeFirmware } from "./service/firmware.ts";
 import { complaints } from "./service/health.ts";
 import { Journal } from "./service/journal.ts";
 import { Network } from "./service/network.ts";
+import { Ports } from "./service/ports.ts";
 import { Router } from "./service/router.ts";
 import { SshService } from "./service/ssh.ts";
 import { CRASHED, parseLives, Supervision } from "./service/supervision.ts";
@@ -35,6 +37,7 @@ import { Tracer } from "./service/trace.ts";
 import { Updates } from "./service/updates.ts";
 import { VpnService } from "./service/vpn.ts";
 import { BUILD_RECORD_PATH } from "./update/build-record.ts";
+import { PORT_TABLE_PATH, parsePortTable } from "./update/port-table.ts";
 
 /** The partition that outlives updates. */
 const DEFAULT_DATA_FOLDER = "/data";
@@ -112,6 +115,13 @@ function main(): void {
       folder: runFolder,
       leaseScript: LEASE_SCRIPT,
       leases: { disk: folderDisk(`${dataFolder}/dhcp`), folder: `${dataFolder}/dhcp` },
+    }),
+    ports: new Ports({
+      net,
+      cards: networkCards,
+      messages: kernelMessages,
+      table: parsePortTable(readText(PORT_TABLE_PATH) ?? ""),
+      log: journal,
     }),
     ssh: new SshService({
       administrator,

@@ -92,6 +92,15 @@ export interface NetInterface {
   readonly addresses: readonly Ipv4Prefix[];
 }
 
+/** A network card as it is found. */
+export interface NetworkCard {
+  /** The kernel's name, such as `eth0`. */
+  readonly name: string;
+  /** Where it is: `pci-0000:02:00.0`, `platform-fd580000.ethernet`, `pci-0000:00:14.0-usb-0:2:1.0`; undefined when nobody can say. */
+  readonly path: string | undefined;
+  readonly driver: string | undefined;
+}
+
 /** Interfaces, addresses and routes of the kernel. Every call throws a `SystemError` that names the operation. */
 export interface Net {
   /** Every interface, in the kernel's order. */
@@ -116,6 +125,11 @@ export interface Net {
   setForwarding(on: boolean): void;
   /** Answers ARP on this interface for addresses that are reached elsewhere: tunnel addresses out of the LAN's network. */
   setProxyArp(name: string, on: boolean): void;
+  /**
+   * A bridge of exactly these interfaces, all of them up; undefined takes it away, and it is no error when there is none. It
+   * has the hardware address of the first one.
+   */
+  setBridge(name: string, members: readonly string[] | undefined): void;
   /** Makes the interface, sets address, peer and MTU, brings it up. `onReadable` runs whenever packets wait. */
   openTun(settings: TunSettings, onReadable: () => void): Tun;
   /** Switches IPv6 on for a tunnel and gives it fe80::/64 with this interface identifier (8 bytes). */

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { BUILD_RECORD_PATH } from "../appliance/update/build-record.ts";
+import { emitPortTable, PORT_TABLE_PATH } from "../appliance/update/port-table.ts";
 import type { Board } from "./boards/board.ts";
 import { addBusybox } from "./busybox.ts";
 import type { CompiledApp } from "./compile.ts";
@@ -81,12 +82,18 @@ export function assembleRoot({ board, prepared, kernel, app, own, release, recor
   const modules = moduleClosure(kernel.index, [...board.bootModules, ...board.systemModules]);
   kernel.addModules(
     tree,
-    moduleClosure(kernel.index, [...board.bootModules, ...board.systemModules, ...board.spareModules]),
+    moduleClosure(kernel.index, [
+      ...board.bootModules,
+      ...board.systemModules,
+      ...board.drivers,
+      ...board.spareModules,
+    ]),
   );
   tree.file("/etc/modules.load", kernel.loadList(modules.filter((module) => !booted.includes(module))));
   tree.addAll(own.root);
   tree.file("/etc/os-release", release);
   tree.file(BUILD_RECORD_PATH, record);
+  tree.file(PORT_TABLE_PATH, emitPortTable(board.ports));
   tree.file("/usr/lib/culvert/culvert.cjs", app.bundle);
   if (app.addon) tree.file("/usr/lib/culvert/culvert.node", app.addon, 0o755);
   for (const { name, data } of app.programs) tree.file(`/usr/lib/culvert/${name}`, data, 0o755);

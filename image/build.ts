@@ -86,6 +86,9 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   const kernel = await Kernel.of(inputs.board.machine, inputs.prepared);
   const fresh = await inTurn(folder, async () => {
     if ((await readManifest(folder))?.key === key) return false;
+    const wanting = kernel.driversWithFirmware(inputs.board.drivers).join(", ");
+    const text = `without firmware, which Debian keeps outside main: ${wanting}; a device that misses a file names it at login`;
+    onProgress({ kind: "note", text });
     const trees = await assemble(inputs, key, kernel, onProgress);
     await inStep(
       onProgress,

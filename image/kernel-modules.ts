@@ -15,6 +15,8 @@ export interface KernelModule {
   readonly wants: readonly string[];
   /** Patterns that the kernel asks for, such as `crypto-sha1` or `virtio:d00000001v*`. */
   readonly aliases: readonly string[];
+  /** Files that the driver may load into its hardware, below /lib/firmware. */
+  readonly firmware: readonly string[];
 }
 
 /** All modules of one kernel: plain data, so that reading four thousand files is done once per kernel. */
@@ -64,6 +66,7 @@ export function parseModule(path: string, bytes: Buffer): KernelModule {
     ),
     wants: values("softdep").flatMap(softDependencies),
     aliases: values("alias"),
+    firmware: values("firmware"),
   };
 }
 

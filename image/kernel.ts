@@ -5,7 +5,13 @@ import { basename, dirname, join } from "node:path";
 import { plainKernel } from "./bzimage.ts";
 import { ImageError } from "./failure.ts";
 import { inTurn } from "./in-turn.ts";
-import { type KernelModule, type ModuleIndex, modprobeTables, readModuleIndex } from "./kernel-modules.ts";
+import {
+  type KernelModule,
+  type ModuleIndex,
+  modprobeTables,
+  moduleClosure,
+  readModuleIndex,
+} from "./kernel-modules.ts";
 import type { Machine } from "./machines.ts";
 import { fillFolder } from "./output-folder.ts";
 import type { Prepared, PreparedPackage } from "./prepare.ts";
@@ -13,7 +19,7 @@ import { cacheFolder } from "./project.ts";
 import type { Tree } from "./tree.ts";
 
 /** Part of the cached index' name: raise it when readModuleIndex reads more or differently. */
-const INDEX_FORMAT = 1;
+const INDEX_FORMAT = 2;
 
 export class Kernel {
   readonly index: ModuleIndex;
@@ -66,6 +72,13 @@ export class Kernel {
     tree.file(`${release}/modules.dep`, tables.dep);
     tree.file(`${release}/modules.alias`, tables.alias);
     tree.file(`${release}/modules.softdep`, tables.softdep);
+  }
+
+  /** The drivers among `names` that may load firmware into their hardware. No image has any: Debian keeps it outside `main`. */
+  driversWithFirmware(names: readonly string[]): string[] {
+    return moduleClosure(this.index, names)
+      .filter(({ firmware }) => firmware.length > 0)
+      .map(({ name }) => name);
   }
 
   /** For an init script: one absolute path per line, ready for insmod from top to bottom. */

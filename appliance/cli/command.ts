@@ -13,6 +13,7 @@ import {
   historyLines,
   interfaceLines,
   logLines,
+  portLines,
   problemLines,
   radiusLines,
   sessionLines,
@@ -121,6 +122,8 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
       return show(...traceLines(appliance.tracer.status).slice(0, 1));
     case "show-interfaces":
       return show(...wanLines(appliance.router.wan()), ...interfaceLines(appliance.interfaces()));
+    case "show-ports":
+      return show(...portLines(appliance.ports()), ...appliance.hardwareNotices.flatMap((notice) => wrap(notice, "")));
     case "show-routes":
       return show(...routeLines(appliance.router.routes()));
     case "show-dhcp-leases":

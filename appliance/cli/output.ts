@@ -4,6 +4,7 @@ import type { InterfaceView, RadiusView, SessionView } from "../service/applianc
 import type { HistoryEntry } from "../service/configuration.ts";
 import type { JournalLine } from "../service/journal.ts";
 import type { LoginView } from "../service/logins.ts";
+import type { PortView } from "../service/ports.ts";
 import type { SshView } from "../service/ssh.ts";
 import type { Candidate } from "./grammar.ts";
 
@@ -93,6 +94,15 @@ export function interfaceLines(interfaces: readonly InterfaceView[]): readonly s
   const [head = "", ...lines] = table(["Interface", "State", "Address", "MTU", "MAC"], rows);
   const more = interfaces.map(({ addresses }) => addresses.slice(1).map((address) => `    also ${address}`));
   return [head, ...lines.flatMap((line, i) => [line, ...(more[i] ?? [])])];
+}
+
+/** Network cards with the port that each is, the board's first. */
+export function portLines(ports: readonly PortView[]): readonly string[] {
+  if (ports.length === 0) return ["There are no network cards."];
+  return table(
+    ["Port", "Used for", "Interface", "Driver", "Place"],
+    ports.map(({ port, use, card: { name, driver, path } }) => [port ?? "-", use, name, driver ?? "-", path ?? "-"]),
+  );
 }
 
 /** The remote login, and its fingerprints as `ssh` and `ssh-keygen -l` show them. */

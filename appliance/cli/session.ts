@@ -9,7 +9,7 @@ import type { Mode } from "./commands.ts";
 import { columnOf, complete, ENTER, tokenize, understand } from "./grammar.ts";
 import { type Key, KeyDecoder } from "./key.ts";
 import { LineEditor } from "./line-editor.ts";
-import { helpLines, WIDTH } from "./output.ts";
+import { helpLines, WIDTH, wrap } from "./output.ts";
 import { Pager } from "./pager.ts";
 import { greetingLines } from "./update-output.ts";
 
@@ -393,7 +393,8 @@ export class ConsoleSession {
     const edit = () => this.#shell.edit;
     this.#login = this.#appliance.logins.enter({ line: this.#way, from: remote?.from, edit });
     this.#log("info", said);
-    this.#enterShell(greetingLines(this.#appliance.updates.view()));
+    const hardware = this.#appliance.hardwareNotices.flatMap((notice) => wrap(notice, ""));
+    this.#enterShell([...greetingLines(this.#appliance.updates.view()), ...hardware]);
   }
 
   #logOut(): void {

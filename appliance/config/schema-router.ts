@@ -1,10 +1,11 @@
 /** The settings that make the device a router: interfaces, DHCP, DNS, NAT, firewall, routes, log and time servers. */
 import { container, type Leaf, type List, leaf, type Word } from "./schema-node.ts";
 
+const DEVICE = { pattern: /^[A-Za-z][A-Za-z0-9._-]{0,14}$/, rule: "1 to 15 letters, digits, dots, - and _" } as const;
 const device = (fallback: string): Leaf =>
   leaf(
-    "network interface of the kernel",
-    { kind: "name", pattern: /^[A-Za-z][A-Za-z0-9._-]{0,14}$/, rule: "1 to 15 letters, digits, dots, - and _" },
+    "a port of the board, or a network interface of the kernel; the board's own while nothing is set",
+    { kind: "name", ...DEVICE },
     { default: fallback },
   );
 const interfaceAddress = leaf("own address and network", { kind: "cidr" });
@@ -69,6 +70,12 @@ export const interfaces = container("the sockets at the back", {
   }),
   lan: container("towards the office", {
     device: device("eth1"),
+    ports: leaf("the board's sockets of the LAN, joined by a bridge; all but the WAN's while nothing is set", {
+      kind: "name-list",
+      pattern: DEVICE.pattern,
+      rule: "a port such as lan1, or a network interface of the kernel",
+      most: 16,
+    }),
     address: interfaceAddress,
   }),
 });

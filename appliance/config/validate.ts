@@ -96,6 +96,11 @@ function interfaces(config: Config): Problem[] {
   const device = text(config, "interfaces wan device");
   if (device === text(config, "interfaces lan device"))
     found("interfaces lan device", `${device} is the WAN device too`, "WAN and LAN need a device each");
+  const ports = words(config, "interfaces lan ports");
+  if (ports.length > 0 && config.has("interfaces lan device"))
+    found("interfaces lan ports", "the LAN has a device of its own", "delete interfaces lan device, or these ports");
+  if (device !== undefined && ports.includes(device) && config.has("interfaces wan device"))
+    found("interfaces lan ports", `${device} is the WAN device too`, "WAN and LAN need a device each");
   if (wan !== undefined && lan !== undefined && overlap(rangeIn(wan), rangeIn(lan)))
     found("interfaces lan address", "the LAN's network overlaps the WAN's", "choose another network for the LAN");
   return problems;

@@ -8,7 +8,8 @@ export function runningSystem(recordFile: string): { kernel: string; node: strin
   return { kernel: release(), node: process.version, record: readText(recordFile) };
 }
 
-function readText(file: string): string | undefined {
+/** Undefined when there is no such file. */
+export function readText(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
   } catch {

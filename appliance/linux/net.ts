@@ -21,7 +21,7 @@ export function kernelNet(addon: Addon): Net {
     interfaces() {
       const addresses = netlink.addresses();
       return netlink.links().map((link): NetInterface => {
-        const { index, hardwareAddress, ...seen } = link;
+        const { index, hardwareAddress, master: _, ...seen } = link;
         return {
           ...seen,
           mac: hardwareAddress?.toString("hex").replace(/..(?!$)/g, "$&:"),
@@ -82,6 +82,28 @@ export function kernelNet(addon: Addon): Net {
       // first packets arrive as one burst, of which connection tracking drops all pings but the first.
       setKernelValue(`net/ipv4/neigh/${name}/proxy_delay`, on ? "0" : "80");
       setKernelValue(`net/ipv4/conf/${name}/proxy_arp`, on ? "1" : "0");
+    },
+
+    setBridge(name, members) {
+      const before = netlink.links();
+      const present = before.find((link) => link.name === name);
+      if (members === undefined) {
+        if (present !== undefined) netlink.deleteLink(`take bridge ${name} away`, present.index);
+        return;
+      }
+      const operation = `bridge ${name} of ${members.join(", ")}`;
+      const cards = members.map((member) => ({ index: indexOf(operation, member), member }));
+      if (present === undefined) {
+        const first = before.find((link) => link.name === members[0]);
+        netlink.addBridge(operation, name, first?.hardwareAddress);
+      }
+      const bridge = indexOf(operation, name);
+      for (const { index, master } of before)
+        if (master === bridge && !cards.some((card) => card.index === index)) netlink.setMaster(operation, index, 0);
+      for (const { index } of cards) {
+        if (before.find((link) => link.index === index)?.master !== bridge) netlink.setMaster(operation, index, bridge);
+        netlink.setLink(operation, index, { up: true });
+      }
     },
 
     addLinkLocal(name, identifier) {

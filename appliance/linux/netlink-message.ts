@@ -50,20 +50,26 @@ export function emitMessage(
   fixed: Buffer,
   attributes: readonly Attribute[],
 ): Buffer {
-  const parts = [Buffer.alloc(HEADER_BYTES), fixed, Buffer.alloc(aligned(fixed.length) - fixed.length)];
-  for (const { type: kind, value } of attributes) {
-    const bytes = Buffer.alloc(aligned(ATTRIBUTE_HEADER_BYTES + value.length));
-    writeU16(bytes, ATTRIBUTE_HEADER_BYTES + value.length, 0);
-    writeU16(bytes, kind, 2);
-    value.copy(bytes, ATTRIBUTE_HEADER_BYTES);
-    parts.push(bytes);
-  }
-  const message = Buffer.concat(parts);
+  const padding = Buffer.alloc(aligned(fixed.length) - fixed.length);
+  const message = Buffer.concat([Buffer.alloc(HEADER_BYTES), fixed, padding, emitAttributes(attributes)]);
   writeU32(message, message.length, 0);
   writeU16(message, type, 4);
   writeU16(message, flags, 6);
   writeU32(message, sequence, 8);
   return message;
+}
+
+/** Attributes one after another: the end of a message, or the value of an attribute that holds others. */
+export function emitAttributes(attributes: readonly Attribute[]): Buffer {
+  return Buffer.concat(
+    attributes.map(({ type, value }) => {
+      const bytes = Buffer.alloc(aligned(ATTRIBUTE_HEADER_BYTES + value.length));
+      writeU16(bytes, ATTRIBUTE_HEADER_BYTES + value.length, 0);
+      writeU16(bytes, type, 2);
+      value.copy(bytes, ATTRIBUTE_HEADER_BYTES);
+      return bytes;
+    }),
+  );
 }
 
 /** The messages of one datagram; stops where the bytes no longer make sense. */

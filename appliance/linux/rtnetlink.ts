@@ -5,6 +5,7 @@ import { type Ipv4Prefix, SystemError } from "../ports.ts";
 import { Ipv4 } from "../wire/ipv4.ts";
 import {
   type Attribute,
+  emitAttributes,
   emitMessage,
   type Message,
   parseAttributes,
@@ -19,6 +20,7 @@ const MessageType = {
   error: 2,
   done: 3,
   newLink: 16,
+  deleteLink: 17,
   getLink: 18,
   newAddress: 20,
   deleteAddress: 21,
@@ -27,8 +29,17 @@ const MessageType = {
   deleteRoute: 25,
   getRoute: 26,
 } as const;
-const Flag = { request: 0x1, ack: 0x4, dumpInterrupted: 0x10, replace: 0x100, dump: 0x300, create: 0x400 } as const;
-const LinkAttribute = { address: 1, name: 3, mtu: 4, carrier: 33 } as const;
+const Flag = {
+  request: 0x1,
+  ack: 0x4,
+  dumpInterrupted: 0x10,
+  replace: 0x100,
+  exclusive: 0x200,
+  dump: 0x300,
+  create: 0x400,
+} as const;
+const LinkAttribute = { address: 1, name: 3, mtu: 4, master: 10, information: 18, carrier: 33 } as const;
+const LinkInformation = { kind: 1 } as const;
 const AddressAttribute = { address: 1, local: 2, broadcast: 4 } as const;
 const RouteAttribute = { destination: 1, outputInterface: 4, gateway: 5, table: 15 } as const;
 const LINK_BYTES = 16;
@@ -55,6 +66,8 @@ export interface Link {
   readonly carrier: boolean;
   readonly mtu: number;
   readonly hardwareAddress: Buffer | undefined;
+  /** The bridge that it is part of; 0: none. */
+  readonly master: number;
 }
 
 export interface LinkAddress {
@@ -85,6 +98,7 @@ export class RouteNetlink {
           up: (readU32(body, 8) & IFF_UP) !== 0,
           carrier: attributes.get(LinkAttribute.carrier)?.[0] === 1,
           mtu: word(attributes.get(LinkAttribute.mtu)),
+          master: word(attributes.get(LinkAttribute.master)),
           // The loop interface has one of zeros, a TUN none or an empty one.
           hardwareAddress: hardwareAddress?.some((byte) => byte !== 0) ? Buffer.from(hardwareAddress) : undefined,
         },
@@ -121,12 +135,33 @@ export class RouteNetlink {
 
   /** `changes.mtu` undefined leaves the MTU as it is. */
   setLink(operation: string, index: number, changes: { up: boolean; mtu?: number }): void {
-    const fixed = Buffer.alloc(LINK_BYTES);
-    writeU32(fixed, index, 4);
+    const fixed = linkFixed(index);
     writeU32(fixed, changes.up ? IFF_UP : 0, 8);
     writeU32(fixed, IFF_UP, 12);
     const attributes = changes.mtu === undefined ? [] : [{ type: LinkAttribute.mtu, value: u32(changes.mtu) }];
     this.#change(operation, MessageType.newLink, 0, fixed, attributes);
+  }
+
+  /** Throws EEXIST when there is an interface of this name. Without an address the kernel takes the lowest of its members. */
+  addBridge(operation: string, name: string, hardwareAddress: Buffer | undefined): void {
+    const kind = { type: LinkInformation.kind, value: Buffer.from("bridge") };
+    this.#change(operation, MessageType.newLink, Flag.create | Flag.exclusive, Buffer.alloc(LINK_BYTES), [
+      { type: LinkAttribute.name, value: Buffer.from(`${name}\0`) },
+      ...(hardwareAddress === undefined ? [] : [{ type: LinkAttribute.address, value: hardwareAddress }]),
+      { type: LinkAttribute.information, value: emitAttributes([kind]) },
+    ]);
+  }
+
+  /** Makes an interface part of a bridge, and of no other; 0 takes it out of its bridge. */
+  setMaster(operation: string, index: number, bridge: number): void {
+    this.#change(operation, MessageType.newLink, 0, linkFixed(index), [
+      { type: LinkAttribute.master, value: u32(bridge) },
+    ]);
+  }
+
+  /** Throws ENODEV when there is none. */
+  deleteLink(operation: string, index: number): void {
+    this.#change(operation, MessageType.deleteLink, 0, linkFixed(index), []);
   }
 
   /** Throws EEXIST when the interface has it already. `peer` makes it the address of a point-to-point link. */
@@ -268,6 +303,12 @@ export class RouteNetlink {
 function refuse(operation: string, message: Message): void {
   const error = message.body.length < 4 ? -71 : readU32(message.body, 0) | 0;
   if (error !== 0) throw new SystemError(operation, getSystemErrorName(error));
+}
+
+function linkFixed(index: number): Buffer {
+  const fixed = Buffer.alloc(LINK_BYTES);
+  writeU32(fixed, index, 4);
+  return fixed;
 }
 
 function addressFixed(index: number, prefixLength: number): Buffer {

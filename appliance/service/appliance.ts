@@ -18,6 +18,7 @@ import type { Firmware } from "./firmware.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { Logins } from "./logins.ts";
+import type { Ports, PortView } from "./ports.ts";
 import type { Router } from "./router.ts";
 import { RouterViews } from "./router-views.ts";
 import type { SshService } from "./ssh.ts";
@@ -81,6 +82,7 @@ export interface ApplianceParts {
   readonly store: ConfigStore;
   readonly administrator: Administrator;
   readonly router: Router;
+  readonly ports: Ports;
   readonly ssh: SshService;
   readonly vpn: Vpn;
   readonly net: Net;
@@ -213,6 +215,14 @@ export class Appliance {
     }));
   }
 
+  ports(): readonly PortView[] {
+    return this.#parts.ports.views();
+  }
+  /** What whoever logs in should know about the hardware, one sentence each. */
+  get hardwareNotices(): readonly string[] {
+    return this.#parts.ports.notices();
+  }
+
   get router(): RouterViews {
     return this.#views;
   }
@@ -291,7 +301,8 @@ export class Appliance {
   }
 
   #applyRouter(config: Config): readonly string[] {
-    return this.#parts.router.apply(routerSettings(config));
+    const ports = this.#parts.ports.apply(config);
+    return [...ports.refused, ...this.#parts.router.apply(routerSettings(ports.config))];
   }
   #applyVpn(config: Config): readonly string[] {
     try {

@@ -1,6 +1,7 @@
 /** The arm64 board: replacement boards of today with UEFI or U-Boot, and QEMU's virt. */
 import { ARM64 } from "../machines.ts";
 import type { Board } from "./board.ts";
+import { ARM64_DRIVERS } from "./drivers.ts";
 import { ROUTER_MODULES, SYSTEM_EXECUTABLES, SYSTEM_FILES, SYSTEM_MODULES, SYSTEM_PACKAGES } from "./system.ts";
 
 export const board: Board = {
@@ -11,8 +12,10 @@ export const board: Board = {
   executables: SYSTEM_EXECUTABLES,
   files: SYSTEM_FILES,
   bootModules: ["virtio_pci", "virtio_blk", "squashfs"],
-  systemModules: [...SYSTEM_MODULES, "virtio_net", "virtio_rng", "i6300esb", "sbsa_gwdt"],
+  systemModules: SYSTEM_MODULES,
+  drivers: ARM64_DRIVERS,
   spareModules: [...ROUTER_MODULES, "softdog"],
   compression: { name: "zstd", blockSize: "128K", options: ["-Xcompression-level", "6"] },
+  ports: { ports: [], others: "wan-then-lan" },
   commandLine: "console=ttyAMA0,115200 quiet panic=10",
 };

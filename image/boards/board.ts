@@ -1,4 +1,5 @@
 /** What a board is: data about a machine, no behaviour. One file per board, `NAME.board.ts`, lies beside this one. */
+import type { PortTable } from "../../appliance/update/port-table.ts";
 import type { Machine } from "../machines.ts";
 
 /** How the root file system is compressed: mksquashfs's words. */
@@ -23,11 +24,15 @@ export interface Board {
   readonly files: readonly string[];
   /** Modules that the initramfs loads to find and mount the root. */
   readonly bootModules: readonly string[];
-  /** Modules that the system loads after that. */
+  /** Modules that the system loads after that, whatever it finds. */
   readonly systemModules: readonly string[];
+  /** Modules that the system loads when it finds their hardware. */
+  readonly drivers: readonly string[];
   /** Modules that lie ready for modprobe: the kernel or a program asks for them when they are needed. */
   readonly spareModules: readonly string[];
   readonly compression: RootCompression;
+  /** Its sockets, by the place of their network cards. */
+  readonly ports: PortTable;
   /** The kernel's command line. */
   readonly commandLine: string;
 }

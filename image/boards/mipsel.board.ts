@@ -1,6 +1,7 @@
 /** The mipsel board: MediaTek-class MIPS routers of 32 bit, and QEMU's Malta with a 34Kf. Debian has no security updates for it. */
 import { MIPSEL } from "../machines.ts";
 import type { Board } from "./board.ts";
+import { MALTA_DRIVERS } from "./drivers.ts";
 import { ROUTER_MODULES, SYSTEM_EXECUTABLES, SYSTEM_FILES, SYSTEM_MODULES, SYSTEM_PACKAGES } from "./system.ts";
 
 export const board: Board = {
@@ -11,8 +12,10 @@ export const board: Board = {
   executables: SYSTEM_EXECUTABLES,
   files: SYSTEM_FILES,
   bootModules: ["virtio_pci", "virtio_blk", "squashfs"],
-  systemModules: [...SYSTEM_MODULES, "virtio_net", "virtio_rng"],
+  systemModules: SYSTEM_MODULES,
+  drivers: MALTA_DRIVERS,
   spareModules: [...ROUTER_MODULES, "softdog"],
   compression: { name: "zstd", blockSize: "128K", options: ["-Xcompression-level", "6"] },
+  ports: { ports: [], others: "wan-then-lan" },
   commandLine: "console=ttyS0,115200 quiet panic=10",
 };

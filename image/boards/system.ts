@@ -97,6 +97,7 @@ export const ROUTER_MODULES: readonly string[] = [
   "nft_objref",
   "nf_conntrack_pptp",
   "nf_nat_pptp",
+  "bridge",
   "ppp_generic",
   "pppoe",
 ];

@@ -94,7 +94,7 @@ const OFFERS: readonly (readonly [Mode, string, string])[] = [
   [
     "operational",
     "show ",
-    "vpn log configuration history interfaces routes dhcp nat firewall ntp ssh users system crash version trace",
+    "vpn log configuration history interfaces ports routes dhcp nat firewall ntp ssh users system crash version trace",
   ],
   ["operational", "show v", "vpn version"],
   ["operational", "show vpn ", "radius windows <<enter>>"],

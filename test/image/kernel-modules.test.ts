@@ -12,7 +12,7 @@ import {
 import { gcc, scratchFolder, writeAt } from "./fixture.ts";
 
 function module(name: string, parts: Partial<KernelModule> = {}): KernelModule {
-  return { name, path: `kernel/${name}.ko`, depends: [], wants: [], aliases: [], ...parts };
+  return { name, path: `kernel/${name}.ko`, depends: [], wants: [], aliases: [], firmware: [], ...parts };
 }
 
 const INDEX: ModuleIndex = {

@@ -7,6 +7,7 @@ import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type SessionView } from "../../appliance/service/appliance.ts";
 import { describeFirmware } from "../../appliance/service/firmware.ts";
 import { Journal } from "../../appliance/service/journal.ts";
+import { Ports } from "../../appliance/service/ports.ts";
 import { Ipv4, parseIpv4 } from "../../appliance/wire/ipv4.ts";
 import { Host, World } from "../netsim/world.ts";
 import { FakeDisk } from "../support/fake-disk.ts";
@@ -39,6 +40,7 @@ class Device {
       router,
       ssh: new SshBench({ administrator, programs, clock, timers, journal }).service,
       vpn: this.host.vpn,
+      ports: new Ports({ net, cards: () => [], messages: () => [], table: undefined, log: journal }),
       net,
       tracer: this.host.tracer,
       journal,

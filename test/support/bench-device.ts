@@ -9,6 +9,7 @@ import { Administrator } from "../../appliance/service/administrator.ts";
 import { Appliance, type Vpn } from "../../appliance/service/appliance.ts";
 import { describeFirmware } from "../../appliance/service/firmware.ts";
 import { Journal } from "../../appliance/service/journal.ts";
+import { Ports } from "../../appliance/service/ports.ts";
 import type { SshService } from "../../appliance/service/ssh.ts";
 import { Tracer } from "../../appliance/service/trace.ts";
 import type { ClientStatus } from "../../appliance/service/vpn.ts";
@@ -105,6 +106,7 @@ export class BenchDevice {
       ssh: ssh?.(administrator, journal) ?? this.ssh.service,
       router: this.bench.router,
       vpn: this.vpn,
+      ports: new Ports({ net: this.net, cards: () => [], messages: () => [], table: undefined, log: journal }),
       net: this.net,
       tracer: this.tracer,
       journal,

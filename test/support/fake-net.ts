@@ -121,6 +121,18 @@ export class FakeNet implements Net {
     this.#find(operation, name);
     this.changes.push(operation);
   }
+  setBridge(name: string, members: readonly string[] | undefined): void {
+    if (members === undefined) {
+      if (this.#interfaces.delete(name)) this.changes.push(`take bridge ${name} away`);
+      return;
+    }
+    const operation = `bridge ${name} of ${members.join(", ")}`;
+    for (const member of members) this.#find(operation, member).up = true;
+    const { mac } = this.#find(operation, members[0] ?? "");
+    if (!this.#interfaces.has(name))
+      this.#interfaces.set(name, { name, up: false, carrier: true, mtu: 1500, mac, addresses: [] });
+    this.changes.push(operation);
+  }
   setForwarding(on: boolean): void {
     this.changes.push(`forwarding ${on ? "on" : "off"}`);
   }

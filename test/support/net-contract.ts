@@ -47,6 +47,26 @@ export function netContract(name: string, make: () => NetBench): void {
     net.removeAddress("eth0", prefix("10.9.8.7", 30));
   });
 
+  test(`${name}: a bridge is made of its interfaces, once and again, and taken away, twice without harm`, () => {
+    const { net } = make();
+    net.setBridge("lan", ["eth0"]);
+    net.setBridge("lan", ["eth0"]);
+    const bridge = net.interfaces().find((each) => each.name === "lan");
+    assert.equal(bridge?.mac, eth0(net).mac);
+    assert.equal(eth0(net).up, true);
+    assert.throws(() => net.setBridge("lan", ["eth0", "absent"]), {
+      operation: "bridge lan of eth0, absent",
+      errno: "ENODEV",
+    });
+    net.setBridge("lan", undefined);
+    net.setBridge("lan", undefined);
+    assert.equal(
+      net.interfaces().some((each) => each.name === "lan"),
+      false,
+    );
+    net.setUp("eth0", false);
+  });
+
   test(`${name}: routes are looked up, added, replaced and removed`, () => {
     const { net } = make();
     net.setUp("eth0", true);

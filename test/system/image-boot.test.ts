@@ -1,106 +1,14 @@
 /** The image as a machine meets it: built twice it is the same, and in QEMU it boots, keeps settings and survives a bad app. */
 import assert from "node:assert/strict";
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { type BuiltImage, buildImage } from "../../image/build.ts";
 import { FIXTURE_APP, scratchFolder } from "../image/fixture.ts";
-
-/** Far beyond the 12 s that a boot takes without KVM on two busy cores. */
-const PATIENCE_MS = 120_000;
-const UP = /fixture app is up, the addon says 42\r?\n/;
+import { BootedImage, UP } from "./booted-image.ts";
 
 const folder = scratchFolder();
-const machines: Machine[] = [];
-after(() => {
-  for (const machine of machines) machine.kill();
-});
-
-/** A booted image whose serial console is read and typed on. */
-class Machine {
-  /** Everything the console has shown. */
-  seen = "";
-  readonly #qemu: ChildProcessWithoutNullStreams;
-  readonly #exited: Promise<unknown>;
-
-  constructor(image: BuiltImage, dataDisk: string | undefined) {
-    const disks = [
-      ["culvert-root", image.root, "on"] as const,
-      ...(dataDisk ? [["culvert-data", dataDisk, "off"] as const] : []),
-    ];
-    this.#qemu = spawn("qemu-system-x86_64", [
-      ...[
-        "-accel",
-        "tcg",
-        "-cpu",
-        "max",
-        "-M",
-        "q35",
-        "-m",
-        "512",
-        "-nodefaults",
-        "-display",
-        "none",
-        "-serial",
-        "stdio",
-        "-no-reboot",
-      ],
-      ...["-kernel", image.kernel, "-initrd", image.initrd, "-append", image.board.commandLine],
-      ...disks.flatMap(([serial, file, readOnly]) => [
-        ...["-drive", `if=none,id=${serial},file=${file},format=raw,readonly=${readOnly}`],
-        ...["-device", `virtio-blk-pci,drive=${serial},serial=${serial}`],
-      ]),
-    ]);
-    this.#exited = once(this.#qemu, "exit");
-    this.#qemu.stdout.setEncoding("utf8").on("data", (text: string) => (this.seen += text));
-    machines.push(this);
-  }
-
-  /** Waits until the console shows `pattern` behind position `from`; returns the position after it. */
-  async expect(pattern: RegExp, from = 0): Promise<number> {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
-    for (;;) {
-      const match = pattern.exec(this.seen.slice(from));
-      if (match) return from + match.index + match[0].length;
-      assert.equal(this.#qemu.exitCode, null, `QEMU ended while ${pattern} was expected:\n${this.seen}`);
-      try {
-        await once(this.#qemu.stdout, "data", { signal });
-      } catch (error) {
-        throw new Error(`${pattern} did not come:\n${this.seen}`, { cause: error });
-      }
-    }
-  }
-
-  type(line: string): void {
-    this.#qemu.stdin.write(`${line}\n`);
-  }
-
-  /** Has the fixture app evaluate an expression. */
-  async evaluate(expression: string): Promise<unknown> {
-    const from = this.seen.length;
-    this.type(expression);
-    const end = await this.expect(/^[=!] .*\r\n/m, from);
-    const [, sign, text] = /^([=!]) (.*)$/m.exec(this.seen.slice(from, end)) ?? [];
-    assert.equal(sign, "=", `${expression}: ${text}`);
-    return JSON.parse(text ?? "");
-  }
-
-  async shell(command: string): Promise<unknown> {
-    return await this.evaluate(`require("child_process").execSync(${JSON.stringify(command)}).toString().trim()`);
-  }
-
-  /** Waits until the machine has stopped by itself. */
-  async stopped(): Promise<void> {
-    await this.#exited;
-  }
-
-  kill(): void {
-    this.#qemu.kill("SIGKILL");
-  }
-}
 
 async function build(name: string): Promise<BuiltImage> {
   return await buildImage({
@@ -144,7 +52,7 @@ describe("x86_64 image", () => {
 
   test("boots to the app, formats a blank data disk, and says nothing else", async () => {
     const data = disk("data");
-    const machine = new Machine(image, data);
+    const machine = new BootedImage(image, data);
     const up = await machine.expect(UP);
     assert.equal(machine.seen.slice(0, up), "fixture app is up, the addon says 42\r\n");
     assert.match(String(await machine.shell("mount")), /\/dev\/vdb on \/data type ext4 \(rw,nosuid,nodev,noatime\)/);
@@ -181,7 +89,7 @@ describe("x86_64 image", () => {
     machine.type('require("child_process").execSync("poweroff")');
     await machine.stopped();
 
-    const later = new Machine(image, data);
+    const later = new BootedImage(image, data);
     await later.expect(UP);
     assert.equal(await later.shell("cat /data/setting"), "kept");
     later.kill();
@@ -190,7 +98,7 @@ describe("x86_64 image", () => {
   test("a data disk with something on it is left alone, and the loss is told in one line", async () => {
     const data = disk("foreign", "someone else's data");
     const before = digest(data);
-    const machine = new Machine(image, data);
+    const machine = new BootedImage(image, data);
     const up = await machine.expect(UP);
     assert.match(
       machine.seen.slice(0, up),
@@ -203,7 +111,7 @@ describe("x86_64 image", () => {
   });
 
   test("an app that ends again and again gives way to a shell that says why; without a data disk that is told", async () => {
-    const machine = new Machine(image, undefined);
+    const machine = new BootedImage(image, undefined);
     let at = 0;
     for (let time = 1; time <= 5; time++) {
       at = await machine.expect(UP, at);
