@@ -28,6 +28,7 @@ import { formatSize, inStep, type Progress } from "./progress.ts";
 import { cacheFolder, imageFolder, projectRoot } from "./project.ts";
 import { HEADER_PACKAGES, imageCompiler } from "./toolchain.ts";
 import type { Tree } from "./tree.ts";
+import { kernelUImage, ramdiskUImage } from "./uimage.ts";
 
 export interface BuildRequest {
   /** A board's name, such as `x86_64`. */
@@ -58,6 +59,8 @@ export interface BuiltImage {
 
 const INITRD_NAME = "initrd.gz";
 const ROOT_NAME = "root.sqfs";
+const KERNEL_UIMAGE_NAME = "uImage";
+const INITRD_UIMAGE_NAME = "uInitrd";
 
 /** Raise it when the builder makes something else of the same inputs. */
 const FORMAT = "image-7";
@@ -93,7 +96,7 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
     await inStep(
       onProgress,
       "pack",
-      () => fillFolder(folder, (partial) => pack(inputs, key, trees, partial)),
+      () => fillFolder(folder, (partial) => pack(inputs, key, trees, kernel, partial)),
       ({ files }) =>
         Object.entries(files)
           .map(([name, { size }]) => `${name} ${formatSize(size)}`)
@@ -185,13 +188,22 @@ async function assemble(inputs: Inputs, key: string, kernel: Kernel, progress: P
 }
 
 /** Writes the image's files into `folder`. */
-async function pack(inputs: Inputs, key: string, trees: Trees, folder: string): Promise<Manifest> {
+async function pack(inputs: Inputs, key: string, trees: Trees, kernel: Kernel, folder: string): Promise<Manifest> {
   const { board, prepared, app, tools, version, commit } = inputs;
-  await writeFile(join(folder, INITRD_NAME), packInitramfs(trees.initramfs, prepared.epoch));
+  const initramfs = packInitramfs(trees.initramfs, prepared.epoch);
+  await writeFile(join(folder, INITRD_NAME), initramfs);
+  const legacy: [name: string, data: Buffer][] = [];
+  if (board.legacyImages) {
+    const { architecture } = board.machine;
+    const elf = await readFile(await kernel.directBootFile());
+    legacy.push([KERNEL_UIMAGE_NAME, kernelUImage(elf, architecture, `Culvert ${version}`, prepared.epoch)]);
+    legacy.push([INITRD_UIMAGE_NAME, ramdiskUImage(initramfs, architecture, `Culvert ${version}`, prepared.epoch)]);
+  }
+  for (const [name, data] of legacy) await writeFile(join(folder, name), data);
   await packSquashfs(trees.root, prepared.epoch, board.compression, join(folder, ROOT_NAME));
   const papers = Object.entries(emitPapers(trees.bill));
   for (const [name, text] of papers) await writeFile(join(folder, name), text);
-  const names = [INITRD_NAME, ROOT_NAME, ...papers.map(([name]) => name)];
+  const names = [INITRD_NAME, ROOT_NAME, ...legacy.map(([name]) => name), ...papers.map(([name]) => name)];
   const files = await Promise.all(names.map(async (name) => [name, describeBytes(await readFile(join(folder, name)))]));
   const manifest: Manifest = {
     format: 1,

@@ -33,6 +33,29 @@ export function parseElf(bytes: Buffer, name: string): ElfFile {
   }
 }
 
+/** A program's memory before its first instruction, as a boot loader would lay it out. */
+export interface LoadImage {
+  /** Of the first byte. */
+  readonly address: number;
+  readonly entry: number;
+  /** Everything that the file holds, gaps filled with zeros; what the program clears itself is not in it. */
+  readonly memory: Buffer;
+}
+
+/** Largest memory that is laid out: far more than any kernel has. */
+const MEMORY_AT_MOST = 256 * 1024 * 1024;
+
+/** `name` is for the error only. Throws an ImageError when there is nothing to load, or too much. */
+export function loadImage(bytes: Buffer, name: string): LoadImage {
+  if (!isElf(bytes)) throw new ImageError(`${name} is not an ELF file`);
+  try {
+    return new Parser(bytes).load();
+  } catch (error) {
+    if (error instanceof RangeError) throw new ImageError(`${name} is a damaged ELF file`, { cause: error });
+    throw error;
+  }
+}
+
 interface Segment {
   readonly type: number;
   readonly offset: number;
@@ -61,6 +84,19 @@ class Parser {
       needed: this.#needed(segments),
       sections: this.#sections(),
     };
+  }
+
+  load(): LoadImage {
+    const loaded = this.#segments().filter(({ type, size }) => type === PT_LOAD && size > 0);
+    const address = Math.min(...loaded.map((segment) => segment.address));
+    const end = Math.max(...loaded.map((segment) => segment.address + segment.size));
+    if (loaded.length === 0 || end - address > MEMORY_AT_MOST) throw new RangeError("no memory to load");
+    const memory = Buffer.alloc(end - address);
+    for (const { offset, size, address: at } of loaded) {
+      if (offset + size > this.#bytes.length) throw new RangeError("segment outside the file");
+      this.#bytes.copy(memory, at - address, offset, offset + size);
+    }
+    return { address, entry: this.#word(24), memory };
   }
 
   #segments(): Segment[] {

@@ -31,6 +31,8 @@ export interface Board {
   /** Modules that lie ready for modprobe: the kernel or a program asks for them when they are needed. */
   readonly spareModules: readonly string[];
   readonly compression: RootCompression;
+  /** True when U-Boot's legacy images of kernel and initramfs are made too, for boot loaders too old for anything else. */
+  readonly legacyImages: boolean;
   /** Its sockets, by the place of their network cards. */
   readonly ports: PortTable;
   /** The kernel's command line. */

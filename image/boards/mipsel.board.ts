@@ -16,6 +16,7 @@ export const board: Board = {
   drivers: MALTA_DRIVERS,
   spareModules: [...ROUTER_MODULES, "softdog"],
   compression: { name: "zstd", blockSize: "128K", options: ["-Xcompression-level", "6"] },
+  legacyImages: true,
   ports: { ports: [], others: "wan-then-lan" },
   commandLine: "console=ttyS0,115200 quiet panic=10",
 };

@@ -16,6 +16,7 @@ export const board: Board = {
   drivers: PC_DRIVERS,
   spareModules: [...ROUTER_MODULES, "softdog"],
   compression: { name: "zstd", blockSize: "128K", options: ["-Xcompression-level", "6"] },
+  legacyImages: false,
   ports: { ports: [], others: "wan-then-lan" },
   // no_timer_check: under emulation on a busy host the timer may seem dead at boot, and the kernel would panic.
   commandLine: "console=ttyS0,115200 quiet panic=10 no_timer_check",
