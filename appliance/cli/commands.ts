@@ -19,6 +19,7 @@ export type CommandName =
   | "trace-stop"
   | "show-vpn-windows"
   | "show-interfaces"
+  | "show-ports"
   | "show-routes"
   | "show-dhcp-leases"
   | "show-nat"
@@ -125,6 +126,7 @@ const OPERATIONAL: readonly Command[] = [
     argument: number("N", "one commit: how many back, 0 for the running one", 0, 20, true),
   },
   { name: "show-interfaces", words: ["show", "interfaces"], help: "interfaces with their addresses" },
+  { name: "show-ports", words: ["show", "ports"], help: "the board's sockets and their network cards" },
   { name: "show-routes", words: ["show", "routes"], help: "the ways to other networks" },
   { name: "show-dhcp-leases", words: ["show", "dhcp", "leases"], help: "addresses lent to hosts on the LAN" },
   { name: "show-nat", words: ["show", "nat"], help: "translated connections, by port mapping" },

@@ -17,8 +17,19 @@ export const DEVICE_BOARD = "x86_64";
 const MEMORY_MIB: Readonly<Record<Architecture, number>> = { amd64: 512, arm64: 512, mipsel: 256 };
 const DATA_DISK_BYTES = 64 * 1024 * 1024;
 
+/**
+ * What a scenario sends through the device when it sends much: an emulated 34Kf encrypts 20 kB/s with RC4 in JavaScript while
+ * the lab's other machines want the same processors.
+ */
+export const BULK_BYTES: Readonly<Record<Architecture, number>> = {
+  amd64: 10_000_000,
+  arm64: 10_000_000,
+  mipsel: 500_000,
+};
+
 export interface Device {
   readonly console: DeviceConsole;
+  readonly bulkBytes: number;
 }
 
 export interface DeviceImage {
@@ -70,10 +81,12 @@ export function device(
   board: string = DEVICE_BOARD,
   defect?: SourceReplacement,
 ): NodeDefinition<Device, "wan" | "lan"> {
+  const { architecture } = boardNamed(board).machine;
+  const bulkBytes = BULK_BYTES[architecture];
   return {
     role: "device",
     what: defect === undefined ? `the ${board} image` : `the ${board} image with a defect in ${defect.file}`,
-    memoryMib: MEMORY_MIB[boardNamed(board).machine.architecture],
+    memoryMib: MEMORY_MIB[architecture],
     nics: ["wan", "lan"],
     onBoard: (other) => device(other, defect),
     prepare: async (progress) => {
@@ -89,9 +102,9 @@ export function device(
         boot: async (machine) => {
           const console = new DeviceConsole(machine.console);
           await console.awaitLogin();
-          return { console };
+          return { console, bulkBytes };
         },
-        attach: (machine) => ({ console: new DeviceConsole(machine.console) }),
+        attach: (machine) => ({ console: new DeviceConsole(machine.console), bulkBytes }),
       };
     },
   };

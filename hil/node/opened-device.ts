@@ -9,7 +9,7 @@ import { Tree } from "../../image/tree.ts";
 import { FramedShell } from "../console/frame.ts";
 import { Fault } from "../fault.ts";
 import type { NodeDefinition } from "./definition.ts";
-import { type Device, device } from "./device.ts";
+import { BULK_BYTES, type Device, device } from "./device.ts";
 import { DeviceConsole } from "./device-console.ts";
 import type { Machine } from "./qemu/machine.ts";
 
@@ -29,6 +29,7 @@ mount --bind /inittab /root/etc/inittab
 
 export class OpenedDevice implements Device {
   readonly console: DeviceConsole;
+  readonly bulkBytes = BULK_BYTES.amd64;
   readonly #machine: Machine;
   #boots = 0;
   #shell: FramedShell | undefined;
