@@ -15,7 +15,7 @@ import type { Machine } from "./qemu/machine.ts";
 
 const LINE = "/dev/ttyS1";
 /** Not interactive, as a shell is whose output is a pipe: no prompt and no echo between host and result. */
-const INITTAB_LINE = `::respawn:setsid sh -c 'stty -F ${LINE} -echo; sh -s <${LINE} 2>&1 | cat >${LINE}'`;
+const INITTAB_LINE = `::respawn:sh -c 'stty -F ${LINE} -echo; sh -s <${LINE} 2>&1 | cat >${LINE}'`;
 
 /** Takes the place of the image's /init, and runs it with one more command before it hands over to the root. */
 const INIT = `#!/bin/sh

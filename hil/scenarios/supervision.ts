@@ -194,7 +194,7 @@ const loops: Scenario<Supervised, Start> = {
     const { node, clock } = running;
     await step("the app is killed again and again", async () => {
       await node.device.shell.run(
-        `n=0; while [ $n -lt 6 ] && ! [ -e /run/culvert/failsafe ]; do p=$(${APP}) && kill -9 $p && n=$((n + 1)); sleep 1; done`,
+        `n=0; while [ $n -lt 6 ] && ! [ -e /run/culvert/failsafe ]; do p=$(${APP}) && kill -9 $p && n=$((n + 1)); sleep 1; done; true`,
         APP_WITHIN_MS,
       );
       await node.device.shows("This is the failsafe shell", APP_WITHIN_MS);
