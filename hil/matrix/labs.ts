@@ -22,7 +22,7 @@ import {
   OFFICE,
   POOL_START,
 } from "../scenarios/head-office.ts";
-import { pingAll, transfer } from "../scenarios/tunnel-claims.ts";
+import { transfer, untilReached } from "../scenarios/tunnel-claims.ts";
 import type { Cell } from "./cell.ts";
 import { commandsOf, type Ends, protectionOf } from "./ends.ts";
 
@@ -130,8 +130,8 @@ export const homesConfigured: Stage<Homes> = {
       ]),
     );
     await step("both callers ping the device through the NAT box", async () => {
-      await pingAll(node.alice, ALICE.server);
-      await pingAll(node.bob, ALICE.server);
+      await untilReached(node.alice, ALICE.server);
+      await untilReached(node.bob, ALICE.server);
     });
   },
 };
@@ -196,7 +196,7 @@ export const windowsConfigured: Stage<WindowsLab> = {
   claim: "an administrator sets the device up over its serial console",
   async run({ node }, step) {
     await configureHeadOffice(node, step);
-    await step("Windows reaches the device's Internet address", () => pingAll(node.windows, CAROL.server));
+    await step("Windows reaches the device's Internet address", () => untilReached(node.windows, CAROL.server));
   },
 };
 
@@ -310,7 +310,7 @@ export const twoDevicesConfigured: Stage<TwoDevices> = {
       await node.device.console.configure(officeCommands("device", "other"));
       await node.other.console.configure(officeCommands("other", "device"));
     });
-    await step("the host on the device's LAN reaches the device", () => pingAll(node.near, "192.168.1.1"));
+    await step("the host on the device's LAN reaches the device", () => untilReached(node.near, "192.168.1.1"));
   },
 };
 

@@ -7,7 +7,7 @@ import { STRONGEST } from "../peers/pppd.ts";
 import type { Stage } from "../scenario.ts";
 import { ADMIN_PASSWORD, OFFICE, OFFICE_NETWORK } from "./head-office.ts";
 import { policyCommands } from "./policies.ts";
-import { pingAll } from "./tunnel-claims.ts";
+import { untilReached } from "./tunnel-claims.ts";
 
 export const SERVER = "203.0.113.50";
 /** The head office's end of the tunnel. */
@@ -61,7 +61,7 @@ export const branchOfficeConfigured: Stage<BranchOffice> = {
   async run({ node }, step) {
     await step("set the administrator's password at the first login", () => node.device.console.login(ADMIN_PASSWORD));
     await step("enter and commit the configuration", () => node.device.console.configure(CONFIGURATION));
-    await step("the office host reaches the device's LAN address", () => pingAll(node.office, "192.168.1.1"));
-    await step("the head office reaches the device's Internet address", () => pingAll(node.head, "203.0.113.1"));
+    await step("the office host reaches the device's LAN address", () => untilReached(node.office, "192.168.1.1"));
+    await step("the head office reaches the device's Internet address", () => untilReached(node.head, "203.0.113.1"));
   },
 };

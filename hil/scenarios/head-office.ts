@@ -5,7 +5,7 @@ import { lanHost } from "../peers/lan-host.ts";
 import { STRONGEST } from "../peers/pppd.ts";
 import { pptpLinux } from "../peers/pptp-linux.ts";
 import type { Stage, Step } from "../scenario.ts";
-import { pingAll } from "./tunnel-claims.ts";
+import { untilReached } from "./tunnel-claims.ts";
 
 export const ADMIN_PASSWORD = "lab-Admin-1";
 export const POOL_START = "192.168.1.200";
@@ -58,7 +58,7 @@ export const headOfficeConfigured: Stage<HeadOffice> = {
   claim: "an administrator sets the device up over its serial console",
   async run({ node }, step) {
     await configureHeadOffice(node, step);
-    await step("the mobile user reaches the device's Internet address", () => pingAll(node.mobile, ALICE.server));
+    await step("the mobile user reaches the device's Internet address", () => untilReached(node.mobile, ALICE.server));
   },
 };
 
@@ -66,5 +66,5 @@ export const headOfficeConfigured: Stage<HeadOffice> = {
 export async function configureHeadOffice(node: Pick<HeadOffice["node"], "device" | "office">, step: Step) {
   await step("set the administrator's password at the first login", () => node.device.console.login(ADMIN_PASSWORD));
   await step("enter and commit the configuration of Figure 13-1", () => node.device.console.configure(CONFIGURATION));
-  await step("the office host reaches the device's LAN address", () => pingAll(node.office, "192.168.1.1"));
+  await step("the office host reaches the device's LAN address", () => untilReached(node.office, "192.168.1.1"));
 }

@@ -19,6 +19,17 @@ export async function pingAll(from: TrafficPeer, target: string): Promise<void> 
   check(received === sent, `${received} of ${sent} pings to ${target} were answered`);
 }
 
+const READY_ROUNDS = 5;
+
+/** Every ping of a round is answered, in the fifth at the latest: what has just been set up may need its time. */
+export async function untilReached(from: TrafficPeer, target: string): Promise<void> {
+  for (let round = 1; round < READY_ROUNDS; round++) {
+    const { sent, received } = await from.ping(target);
+    if (received === sent) return;
+  }
+  await pingAll(from, target);
+}
+
 /** `from` offers `bytes` random bytes, `to` fetches them, and both ends have the same checksum. */
 export async function transfer(from: TrafficPeer, fromAddress: string, to: TrafficPeer, bytes: number): Promise<void> {
   const offered = await from.offerFile(bytes);
