@@ -137,6 +137,15 @@ describe("start with the code cache", () => {
     assert.equal(run(scratchFolder(), app).app, "app false 6 true function true true true");
   });
 
+  test("node:process is the process, and asking for it opens no stream", () => {
+    const app = `
+      const own = require("node:process");
+      const { get } = Object.getOwnPropertyDescriptor(process, "stdin");
+      const before = process.moduleLoadList.includes("NativeModule tty");
+      console.log("app", own === process, typeof get, before);`;
+    assert.equal(run(scratchFolder(), app).app, "app true function false");
+  });
+
   test("an app that throws is not hidden", () => {
     assert.throws(() => run(scratchFolder(), "throw new Error('app broke')"), /app\.cjs[\s\S]*app broke/);
   });

@@ -108,6 +108,8 @@ function start({ app, identity, folder, laterMs, note }) {
   const load = createRequire(app);
   const put = new Set();
   const require = (name) => {
+    // The same object. Node's own require of it would read each property, and with that open three streams.
+    if (name === "node:process") return process;
     if (!LATER.test(name)) return load(name);
     put.add(name);
     return later(() => load(name));
