@@ -104,8 +104,6 @@ export class PptpLinux implements SelfCheck {
     await this.#guest.shell.run(`for n in $(seq ${count}); do sleep 60 | nc ${server} 1723 >/dev/null 2>&1 & done`);
   }
 
-  /** pppd's debug log of the last call. */
-  log = () => this.#guest.shell.run(`cat ${PPPD_LOG}`);
   /** Of the tunnel's interface, in bytes; undefined without a call. */
   mtu = () => pppMtu(this.#guest);
   ailment = () => pppdAilment(this.#guest);
