@@ -416,10 +416,8 @@ test("a line that is cut while the first password is stored asks the next person
   const desk = new ConsoleDesk();
   desk.type(`${PASSWORD}\r${PASSWORD}\r`);
   desk.session.hangUp();
-  for (let turn = 0; !desk.device.appliance.administrator.hasPassword; turn++) {
-    assert.ok(turn < 10_000, "the password was never stored");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  // As long as the hash takes on this computer; the test's own limit ends a wait in vain.
+  while (!desk.device.appliance.administrator.hasPassword) await new Promise((resolve) => setImmediate(resolve));
   assert.match(desk.type("another-one\ranother-one\r"), /culvert login: $/);
 });
 

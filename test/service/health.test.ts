@@ -106,3 +106,22 @@ test("the PPTP service must answer a Start-Control-Connection-Request", async ()
   const question = parseControlMessage(bench.asked);
   assert.ok(question.ok && question.value.type === "start-control-connection-request");
 });
+
+test("RFC 4253 §4.2 the SSH service must say its version first", async () => {
+  const bench = new Bench();
+  bench.net.addAddress("eth1", { address: parseIpv4("192.168.1.1") ?? Ipv4(0), length: 24 });
+  const complaint = async (): Promise<readonly string[]> =>
+    await bench.complaints([LAN, "system ssh enabled true", "system ssh port 2022"]);
+  assert.deepEqual(await complaint(), ["the SSH service cannot be reached: connect: ECONNREFUSED"]);
+  bench.serve = () => {};
+  assert.deepEqual(await complaint(), ["the SSH service does not answer on port 2022"]);
+  bench.serve = (send) => send(Buffer.from("HTTP/1.1 400 Bad Request\r\n"));
+  assert.deepEqual(await complaint(), ["the SSH service gives a wrong answer on port 2022"]);
+  bench.serve = (send) => {
+    send(Buffer.from("SS"));
+    send(Buffer.from("H-2.0-dropbear\r\n"));
+  };
+  assert.deepEqual(await complaint(), []);
+  assert.equal(bench.asked.length, 0);
+  assert.equal(bench.dialed.at(-1), "192.168.1.1:2022");
+});

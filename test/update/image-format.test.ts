@@ -92,7 +92,7 @@ test("bundle and trailer give back manifest and signature", () => {
   }
 });
 
-test("the anchor gives back its keys, and the one that signed is found", () => {
+test("the anchor gives back its keys, read as RFC 8410 §4 has them, and the one that signed is found", () => {
   const pairs = [generateKeyPairSync("ed25519"), generateKeyPairSync("ed25519")] as const;
   const keys = pairs.map(({ publicKey }, index) => {
     const raw = rawPublicKey(publicKey);
