@@ -16,7 +16,7 @@ export async function openArchive(suite: string, architecture: string, progress:
   return {
     current: (names) => apt.current(names),
     changelog: async (entry) => {
-      if (!cache.has(entry)) await download(apt, [entry], cache, progress);
+      if (!cache.has(entry)) await download(apt, [entry], cache, "packages", progress);
       return readChangelog(await cache.unpack(entry), entry.package);
     },
   };

@@ -1,11 +1,9 @@
 /** Step 3 of 4: what lies in the root file system and in the initramfs, as trees in memory. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { BUILD_RECORD_PATH } from "../appliance/update/build-record.ts";
+import { join, posix } from "node:path";
 import { emitPortTable, PORT_TABLE_PATH } from "../appliance/update/port-table.ts";
 import type { Board } from "./boards/board.ts";
 import { addBusybox } from "./busybox.ts";
-import type { CompiledApp } from "./compile.ts";
 import { elfClosure } from "./elf-closure.ts";
 import { withoutSpareIcuData } from "./icu.ts";
 import type { Kernel } from "./kernel.ts";
@@ -27,12 +25,17 @@ export interface RootParts {
   readonly board: Board;
   readonly prepared: Prepared;
   readonly kernel: Kernel;
-  readonly app: CompiledApp;
   readonly own: ImageFiles;
-  /** Text of /etc/os-release. */
-  readonly release: string;
-  /** Text of the build record. */
-  readonly record: string;
+  readonly app: readonly AppFile[];
+}
+
+/** A file of the app, or one that says what was built. */
+export interface AppFile {
+  /** Where programs look for it: a link to where it lies. */
+  readonly path: string;
+  readonly data: Buffer | string;
+  /** 0644 unless given. */
+  readonly mode?: number;
 }
 
 export function readImageFiles(): ImageFiles {
@@ -53,18 +56,28 @@ export function assembleInitramfs(board: Board, prepared: Prepared, kernel: Kern
   tree.characterDevice("/dev/console", 0o600, 5, 1);
   addBusybox(tree, files);
   const modules = moduleClosure(kernel.index, board.bootModules);
-  kernel.addModules(tree, modules);
+  kernel.addModules(tree, moduleClosure(kernel.index, [...board.bootModules, ...board.storageModules]));
   tree.file("/etc/modules.load", kernel.loadList(modules));
   tree.file("/init", own.init, 0o755);
   return tree;
 }
 
-/** The root file system. Read-only on the device: what changes lies on /data, /run and /tmp. */
-export function assembleRoot({ board, prepared, kernel, app, own, release, record }: RootParts): Tree {
+/** Where the app's files lie: a folder of its own, so that it can be appended to a root that was packed before. */
+const APP_FOLDER = "/opt/culvert";
+
+/** What changes with the app, and nothing else. */
+export function assembleApp(files: readonly AppFile[]): Tree {
+  const tree = new Tree();
+  for (const { path, data, mode = 0o644 } of files) tree.file(`${APP_FOLDER}/${posix.basename(path)}`, data, mode);
+  return tree;
+}
+
+/** The root file system without the app. Read-only on the device: what changes lies on /data, /run and /tmp. */
+export function assembleRoot({ board, prepared, kernel, own, app }: RootParts): Tree {
   const files = packageFiles(prepared);
   const tree = new Tree();
   tree.addMergedLinks();
-  for (const folder of ["/data", "/dev", "/proc", "/root", "/run", "/sys", "/tmp"]) tree.folder(folder);
+  for (const folder of ["/data", "/dev", "/mnt", "/proc", "/root", "/run", "/sys", "/tmp"]) tree.folder(folder);
   tree.link("/var/run", "../run");
   tree.link("/var/tmp", "../tmp");
   tree.link("/etc/mtab", "../proc/self/mounts");
@@ -84,6 +97,7 @@ export function assembleRoot({ board, prepared, kernel, app, own, release, recor
     tree,
     moduleClosure(kernel.index, [
       ...board.bootModules,
+      ...board.storageModules,
       ...board.systemModules,
       ...board.drivers,
       ...board.spareModules,
@@ -91,12 +105,8 @@ export function assembleRoot({ board, prepared, kernel, app, own, release, recor
   );
   tree.file("/etc/modules.load", kernel.loadList(modules.filter((module) => !booted.includes(module))));
   tree.addAll(own.root);
-  tree.file("/etc/os-release", release);
-  tree.file(BUILD_RECORD_PATH, record);
   tree.file(PORT_TABLE_PATH, emitPortTable(board.ports));
-  tree.file("/usr/lib/culvert/culvert.cjs", app.bundle);
-  if (app.addon) tree.file("/usr/lib/culvert/culvert.node", app.addon, 0o755);
-  for (const { name, data } of app.programs) tree.file(`/usr/lib/culvert/${name}`, data, 0o755);
+  for (const { path } of app) tree.link(path, `${APP_FOLDER}/${posix.basename(path)}`);
   return tree;
 }
 

@@ -7,8 +7,15 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { version as esbuildVersion } from "esbuild";
-import { emitBuildRecord } from "../appliance/update/build-record.ts";
-import { assembleInitramfs, assembleRoot, type ImageFiles, readImageFiles } from "./assemble.ts";
+import { BUILD_RECORD_PATH, emitBuildRecord } from "../appliance/update/build-record.ts";
+import {
+  type AppFile,
+  assembleApp,
+  assembleInitramfs,
+  assembleRoot,
+  type ImageFiles,
+  readImageFiles,
+} from "./assemble.ts";
 import type { Board } from "./boards/board.ts";
 import { boardNamed } from "./boards/boards.ts";
 import { APPLIANCE, type AppSources, type CompiledApp, compile } from "./compile.ts";
@@ -17,6 +24,7 @@ import { DebCache } from "./deb-cache.ts";
 import { toolVersion } from "./host-tool.ts";
 import { inTurn } from "./in-turn.ts";
 import { Kernel } from "./kernel.ts";
+import { LockedTools } from "./locked-tool.ts";
 import { describeBytes, MANIFEST_NAME, type Manifest, readCommit, readManifest } from "./manifest.ts";
 import { fillFolder } from "./output-folder.ts";
 import { packInitramfs, packSquashfs } from "./pack.ts";
@@ -27,7 +35,7 @@ import { type Prepared, type PreparedPackage, prepare } from "./prepare.ts";
 import { formatSize, inStep, type Progress } from "./progress.ts";
 import { cacheFolder, imageFolder, projectRoot } from "./project.ts";
 import { HEADER_PACKAGES, imageCompiler } from "./toolchain.ts";
-import type { Tree } from "./tree.ts";
+import { Tree } from "./tree.ts";
 import { kernelUImage, ramdiskUImage } from "./uimage.ts";
 
 export interface BuildRequest {
@@ -63,16 +71,17 @@ const KERNEL_UIMAGE_NAME = "uImage";
 const INITRD_UIMAGE_NAME = "uInitrd";
 
 /** Raise it when the builder makes something else of the same inputs. */
-const FORMAT = "image-7";
+const FORMAT = "image-8";
 
 /** Everything an image is made of, read and hashed before the first byte of it is made. */
-interface Inputs {
+export interface Inputs {
   readonly board: Board;
   readonly prepared: Prepared;
   /** Packages of which only texts are wanted. */
   readonly paperPackages: readonly PreparedPackage[];
   readonly app: CompiledApp;
   readonly own: ImageFiles;
+  readonly lockedTools: LockedTools;
   readonly tools: Readonly<Record<string, string>>;
   /** package.json's. */
   readonly version: string;
@@ -89,9 +98,6 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   const kernel = await Kernel.of(inputs.board.machine, inputs.prepared);
   const fresh = await inTurn(folder, async () => {
     if ((await readManifest(folder))?.key === key) return false;
-    const wanting = kernel.driversWithFirmware(inputs.board.drivers).join(", ");
-    const text = `without firmware, which Debian keeps outside main: ${wanting}; a device that misses a file names it at login`;
-    onProgress({ kind: "note", text });
     const trees = await assemble(inputs, key, kernel, onProgress);
     await inStep(
       onProgress,
@@ -110,13 +116,18 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
     initrd: join(folder, INITRD_NAME),
     root: join(folder, ROOT_NAME),
     manifest: join(folder, MANIFEST_NAME),
-    unlocked: inputs.prepared.unlocked,
+    unlocked: isUnlocked(inputs),
     key,
     fresh,
   };
 }
 
-async function gather({ board: name, locked, onProgress, app: sources = APPLIANCE }: BuildRequest): Promise<Inputs> {
+export async function gather({
+  board: name,
+  locked,
+  onProgress,
+  app: sources = APPLIANCE,
+}: BuildRequest): Promise<Inputs> {
   const board = boardNamed(name);
   const { architecture, kernelPackage, hasSecurityUpdates } = board.machine;
   if (!hasSecurityUpdates) {
@@ -137,73 +148,121 @@ async function gather({ board: name, locked, onProgress, app: sources = APPLIANC
     () => compile(sources, compiler),
     ({ bundle, addon }) => `app ${formatSize(bundle.length)}, addon ${formatSize(addon?.length ?? 0)}`,
   );
+  const lockedTools = await LockedTools.open(locked, onProgress);
   const tools = {
-    mksquashfs: await toolVersion("mksquashfs", "-version"),
+    mksquashfs: lockedTools.versions["squashfs-tools"] ?? "",
     gcc: await toolVersion(compiler.program),
     esbuild: esbuildVersion,
     node: process.version,
   };
   const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));
   const commit = await readCommit(projectRoot);
-  return { board, prepared, paperPackages, app, own: readImageFiles(), tools, version, commit };
+  return { board, prepared, paperPackages, app, own: readImageFiles(), lockedTools, tools, version, commit };
 }
 
-function keyOf({ board, prepared, paperPackages, app, own, tools, version, commit }: Inputs): string {
+export function keyOf(inputs: Inputs): string {
+  const { board, prepared, paperPackages, app, own, lockedTools, tools, version, commit } = inputs;
   const packages = [...prepared.packages, ...paperPackages].map((each) => [each.name, each.sha256]);
   return contentKey([
     FORMAT,
-    JSON.stringify([board, packages, prepared.epoch, tools, version, commit]),
-    app.bundle,
-    app.addon ?? "",
-    ...app.programs.flatMap(({ name, data }) => [name, data]),
+    JSON.stringify([board, packages, prepared.epoch, lockedTools.identity, tools, version, commit]),
+    ...appFiles(app).flat(),
     own.init,
     ...own.root.flatMap(({ path, mode, content }) => [path, String(mode), content.kind === "file" ? content.data : ""]),
   ]);
 }
 
-interface Trees {
-  readonly root: Tree;
+export interface Trees {
+  /** The root without the app. */
+  readonly base: Tree;
+  readonly app: Tree;
   readonly initramfs: Tree;
   readonly bill: Bill;
 }
 
-async function assemble(inputs: Inputs, key: string, kernel: Kernel, progress: Progress): Promise<Trees> {
+export async function assemble(inputs: Inputs, key: string, kernel: Kernel, progress: Progress): Promise<Trees> {
   const { board, prepared, paperPackages, app, own, version, commit } = inputs;
   const { epoch, packages } = prepared;
-  const record = buildRecord(inputs, key, kernel.index.release);
+  const wanting = kernel.driversWithFirmware(board.drivers).join(", ");
+  const text = `without firmware, which Debian keeps outside main: ${wanting}; a device that misses a file names it at login`;
+  progress({ kind: "note", text });
+  const files: AppFile[] = [
+    ...appFiles(app).map(([name, data]) => ({ path: `/usr/lib/culvert/${name}`, data, mode: modeOf(name) })),
+    { path: BUILD_RECORD_PATH, data: buildRecord(inputs, key, kernel.index.release) },
+    { path: "/etc/os-release", data: releaseText(version, key) },
+  ];
   return await inStep(
     progress,
     "assemble",
     async () => {
-      const root = assembleRoot({ board, prepared, kernel, app, own, release: releaseText(version, key), record });
-      const initramfs = assembleInitramfs(board, prepared, kernel, own);
-      const trees = { root, initramfs };
-      const parts = { packages, paperPackages, cache: new DebCache(cacheFolder), trees, modules: app.modules };
+      const trees = {
+        base: assembleRoot({ board, prepared, kernel, own, app: files }),
+        app: assembleApp(files),
+        initramfs: assembleInitramfs(board, prepared, kernel, own),
+      };
+      const billed = { root: joined(trees), initramfs: trees.initramfs };
+      const parts = { packages, paperPackages, cache: new DebCache(cacheFolder), trees: billed, modules: app.modules };
       const bill = await makeBill({ board: board.name, version, commit, key, epoch, ...parts });
-      root.file(LICENCES_PATH, emitLicences(bill));
+      trees.base.file(LICENCES_PATH, emitLicences(bill));
       return { ...trees, bill };
     },
-    ({ root }) => `${root.entries().length} entries, ${formatSize(root.size())}`,
+    (trees) => `${trees.base.entries().length} entries, ${formatSize(trees.base.size() + trees.app.size())}`,
   );
+}
+
+/** Scripts for Node are given to it; everything else is a program. */
+function modeOf(name: string): number {
+  return name.endsWith(".cjs") ? 0o644 : 0o755;
 }
 
 /** Writes the image's files into `folder`. */
 async function pack(inputs: Inputs, key: string, trees: Trees, kernel: Kernel, folder: string): Promise<Manifest> {
-  const { board, prepared, app, tools, version, commit } = inputs;
-  const initramfs = packInitramfs(trees.initramfs, prepared.epoch);
-  await writeFile(join(folder, INITRD_NAME), initramfs);
-  const legacy: [name: string, data: Buffer][] = [];
-  if (board.legacyImages) {
-    const { architecture } = board.machine;
-    const elf = await readFile(await kernel.directBootFile());
-    legacy.push([KERNEL_UIMAGE_NAME, kernelUImage(elf, architecture, `Culvert ${version}`, prepared.epoch)]);
-    legacy.push([INITRD_UIMAGE_NAME, ramdiskUImage(initramfs, architecture, `Culvert ${version}`, prepared.epoch)]);
-  }
-  for (const [name, data] of legacy) await writeFile(join(folder, name), data);
-  await packSquashfs(trees.root, prepared.epoch, board.compression, join(folder, ROOT_NAME));
-  const papers = Object.entries(emitPapers(trees.bill));
+  const { board, prepared } = inputs;
+  await writeFile(join(folder, INITRD_NAME), packInitramfs(trees.initramfs, prepared.epoch));
+  await packSquashfs(joined(trees), prepared.epoch, board.compression, inputs.lockedTools, join(folder, ROOT_NAME));
+  const beside = [...(await writeLegacyImages(inputs, trees, kernel, folder)), ...(await writePapers(trees, folder))];
+  return await writeManifest(inputs, key, [INITRD_NAME, ROOT_NAME, ...beside], folder);
+}
+
+/** Writes U-Boot's legacy images of kernel and initramfs into `folder`, if the board is for them; returns the files' names. */
+export async function writeLegacyImages(
+  { board, prepared, version }: Inputs,
+  trees: Trees,
+  kernel: Kernel,
+  folder: string,
+): Promise<string[]> {
+  if (!board.legacyImages) return [];
+  const { architecture } = board.machine;
+  const [name, { epoch }] = [`Culvert ${version}`, prepared];
+  const elf = await readFile(await kernel.directBootFile());
+  const initramfs = packInitramfs(trees.initramfs, epoch);
+  await writeFile(join(folder, KERNEL_UIMAGE_NAME), kernelUImage(elf, architecture, name, epoch));
+  await writeFile(join(folder, INITRD_UIMAGE_NAME), ramdiskUImage(initramfs, architecture, name, epoch));
+  return [KERNEL_UIMAGE_NAME, INITRD_UIMAGE_NAME];
+}
+
+/** The root as one tree. */
+function joined({ base, app }: Pick<Trees, "base" | "app">): Tree {
+  const root = new Tree();
+  root.addAll([...base.entries(), ...app.entries()]);
+  return root;
+}
+
+/** Writes bills of materials, licences and sources into `folder`; returns the files' names. */
+export async function writePapers({ bill }: Trees, folder: string): Promise<string[]> {
+  const papers = Object.entries(emitPapers(bill));
   for (const [name, text] of papers) await writeFile(join(folder, name), text);
-  const names = [INITRD_NAME, ROOT_NAME, ...legacy.map(([name]) => name), ...papers.map(([name]) => name)];
+  return papers.map(([name]) => name);
+}
+
+/** Writes manifest.json for the named files of `folder`. */
+export async function writeManifest(
+  inputs: Inputs,
+  key: string,
+  names: readonly string[],
+  folder: string,
+): Promise<Manifest> {
+  const { board, prepared, app, tools, version, commit } = inputs;
   const files = await Promise.all(names.map(async (name) => [name, describeBytes(await readFile(join(folder, name)))]));
   const manifest: Manifest = {
     format: 1,
@@ -211,7 +270,7 @@ async function pack(inputs: Inputs, key: string, trees: Trees, kernel: Kernel, f
     version,
     key,
     commit,
-    unlocked: prepared.unlocked,
+    unlocked: isUnlocked(inputs),
     epoch: prepared.epoch,
     tools,
     packages: prepared.packages.map(({ folder: _, ...entry }) => entry),
@@ -235,7 +294,7 @@ function buildRecord(inputs: Inputs, key: string, kernel: string): string {
     version,
     commit,
     inputs: key,
-    unlocked: prepared.unlocked,
+    unlocked: isUnlocked(inputs),
     epoch: prepared.epoch,
     kernel,
     tools,
@@ -246,9 +305,14 @@ function buildRecord(inputs: Inputs, key: string, kernel: string): string {
   });
 }
 
-function appFiles({ bundle, addon, programs }: CompiledApp): [name: string, data: Buffer][] {
+export function isUnlocked({ prepared, lockedTools }: Inputs): boolean {
+  return prepared.unlocked || lockedTools.unlocked;
+}
+
+function appFiles({ bundle, extendData, addon, programs }: CompiledApp): [name: string, data: Buffer][] {
   return [
     ["culvert.cjs", bundle],
+    ["extend-data.cjs", extendData],
     ...(addon ? [["culvert.node", addon] as [string, Buffer]] : []),
     ...programs.map(({ name, data }): [string, Buffer] => [name, data]),
   ];

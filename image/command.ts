@@ -6,16 +6,18 @@ import { parseArgs } from "node:util";
 import { openArchive } from "./archive.ts";
 import type { Board } from "./boards/board.ts";
 import { BOARDS } from "./boards/boards.ts";
-import { buildImage } from "./build.ts";
 import { compareImages, differenceLines, growthLines } from "./compare.ts";
 import { ImageError } from "./failure.ts";
+import { buildFlashable } from "./flashable.ts";
+import { TOOL_PACKAGES } from "./locked-tool.ts";
 import { AMD64, MACHINES, type Machine } from "./machines.ts";
 import { readManifest } from "./manifest.ts";
 import { PAPER_PACKAGES } from "./paper/bill.ts";
 import { entryOf, readLock, refreshLock } from "./prepare.ts";
 import { formatSize, type Progress } from "./progress.ts";
-import { imageFolder } from "./project.ts";
+import { flashableFolder } from "./project.ts";
 import { openTracker } from "./security-tracker.ts";
+import { DEVELOPMENT_WARNING, developmentKey, keyFromCommand, keyFromFile } from "./sign.ts";
 import { StepPrinter } from "./step-printer.ts";
 import { HEADER_PACKAGES } from "./toolchain.ts";
 import { verifyImage } from "./verify.ts";
@@ -23,7 +25,13 @@ import { exitStatus, reportLines, reportVulnerabilities } from "./vulnerability-
 
 const HELP = `culvert image: builds firmware images
 
-  culvert image build [--board NAME]     build an image into .culvert/images/NAME (board x86_64)
+  culvert image build [--board NAME]     build the disk .culvert/flashable/NAME/culvert-NAME.img (board x86_64)
+                                         and the update culvert-NAME.update beside it, signed with this
+                                         checkout's development key unless a key is given
+                      [--quick]          pack in seconds, larger: for development
+                      [--key FILE]       sign with an ed25519 key in PEM
+                      [--sign-command COMMAND --public-key FILE]
+                                         COMMAND reads the manifest and answers with its signature
                       [--locked]         fail when the Debian mirror no longer has a locked package version
   culvert image lock [PACKAGE ...]       lock the mirror's current package versions for every board, and
                      [--board NAME]      PACKAGEs for lab guests too (PACKAGE:arm64 for another machine);
@@ -44,7 +52,7 @@ const DEFAULT_BOARD = "x86_64";
 
 /** Which options each command takes. */
 const OPTIONS = {
-  build: ["board", "locked"],
+  build: ["board", "locked", "quick", "key", "sign-command", "public-key"],
   lock: ["board"],
   inspect: ["board"],
   verify: ["board"],
@@ -78,7 +86,7 @@ export async function runImageCommand(argv: readonly string[]): Promise<number> 
   try {
     switch (verb) {
       case "build":
-        return await build(board.name, options.locked ?? false);
+        return await build(board.name, options);
       case "lock":
         return await lock(options.board === undefined ? BOARDS : [board], board.machine, names);
       case "inspect":
@@ -101,11 +109,28 @@ function isVerb(word: string): word is Verb {
   return Object.hasOwn(OPTIONS, word);
 }
 
-async function build(board: string, locked: boolean): Promise<number> {
+async function build(board: string, options: Options): Promise<number> {
+  const { locked = false, quick = false, key, "sign-command": command, "public-key": publicKey } = options;
+  if ((command === undefined) !== (publicKey === undefined)) {
+    return usage("image build: --sign-command COMMAND and --public-key FILE belong together");
+  }
+  if (key !== undefined && command !== undefined) {
+    return usage("image build: --key FILE and --sign-command COMMAND are two ways to sign; take one");
+  }
+  const signingKey =
+    command !== undefined && publicKey !== undefined
+      ? await keyFromCommand(command, publicKey)
+      : key !== undefined
+        ? await keyFromFile(key)
+        : await developmentKey();
   const printer = new StepPrinter(process.stderr, () => performance.now());
-  const image = await buildImage({ board, locked, onProgress: (event) => printer.print(event) });
-  console.log(image.fresh ? `built ${image.root}` : `${image.root} is up to date`);
+  const image = await buildFlashable({
+    ...{ board, locked, quick, signingKey },
+    onProgress: (event) => printer.print(event),
+  });
+  console.log(image.fresh ? `built ${image.disk}` : `${image.disk} is up to date`);
   if (image.unlocked) console.log("unlocked: not all packages are the ones in image/packages.lock.json");
+  if (signingKey.trusted.kind === "development") console.log(DEVELOPMENT_WARNING);
   return 0;
 }
 
@@ -114,10 +139,12 @@ async function lock(boards: readonly Board[], machine: Machine, extra: readonly 
   const wanted = new Map<string, string[]>();
   const want = (architecture: string, names: readonly string[]): void =>
     void wanted.set(architecture, [...(wanted.get(architecture) ?? []), ...names]);
+  want(AMD64.architecture, TOOL_PACKAGES);
   for (const board of boards)
     want(board.machine.architecture, [
       board.machine.kernelPackage,
       ...board.packages,
+      ...board.loaders.map((loader) => loader.package),
       ...HEADER_PACKAGES,
       ...PAPER_PACKAGES,
     ]);
@@ -143,7 +170,7 @@ async function lock(boards: readonly Board[], machine: Machine, extra: readonly 
 }
 
 async function inspect(board: string): Promise<number> {
-  const folder = join(imageFolder, board);
+  const folder = join(flashableFolder, board);
   const manifest = await readManifest(folder);
   if (!manifest) throw new ImageError(`${folder} holds no image: run \`culvert image build --board ${board}\``);
   const sized = [...Object.entries(manifest.files), ...Object.entries(manifest.app)];
@@ -164,7 +191,7 @@ tools    ${Object.entries(manifest.tools)
 async function verify(board: string): Promise<number> {
   const printer = new StepPrinter(process.stderr, () => performance.now());
   const onProgress: Progress = (event) => printer.print(event);
-  const image = await buildImage({ board, locked: false, onProgress });
+  const image = await buildFlashable({ board, locked: false, onProgress });
   const { comparison, folder } = await verifyImage({ board, folder: dirname(image.manifest), onProgress });
   console.log(differenceLines(comparison).join("\n"));
   if (folder === undefined) console.log(`${board}: built again elsewhere it is the same, bit for bit`);
@@ -212,6 +239,10 @@ async function readInput(file: string): Promise<string> {
 interface Options {
   readonly board?: string;
   readonly locked?: boolean;
+  readonly quick?: boolean;
+  readonly key?: string;
+  readonly "sign-command"?: string;
+  readonly "public-key"?: string;
   readonly tracker?: string;
   readonly all?: boolean;
 }
@@ -219,12 +250,25 @@ interface Options {
 const KINDS = {
   board: { type: "string" },
   locked: { type: "boolean" },
+  quick: { type: "boolean" },
+  key: { type: "string" },
+  "sign-command": { type: "string" },
+  "public-key": { type: "string" },
   tracker: { type: "string" },
   all: { type: "boolean" },
 } as const;
 
 /** How messages call each option. */
-const SPELLING = { board: "--board NAME", locked: "--locked", tracker: "--tracker FILE", all: "--all" } as const;
+const SPELLING = {
+  board: "--board NAME",
+  locked: "--locked",
+  quick: "--quick",
+  key: "--key FILE",
+  "sign-command": "--sign-command COMMAND",
+  "public-key": "--public-key FILE",
+  tracker: "--tracker FILE",
+  all: "--all",
+} as const;
 
 function parse(
   verb: Verb,

@@ -43,11 +43,16 @@ export const APPLIANCE: AppSources = {
   native: join(projectRoot, "appliance/native"),
 };
 
+/** Makes the data partition reach to the disk's end: it runs before there is a /data, so it is no part of the app. */
+const EXTEND_DATA = join(projectRoot, "appliance/update/extend-data.ts");
+
 export interface CompiledApp {
   /** culvert.cjs */
   readonly bundle: Buffer;
   /** Folders of the npm packages that are in the bundle, absolute and sorted. */
   readonly modules: readonly string[];
+  /** extend-data.cjs */
+  readonly extendData: Buffer;
   /** culvert.node */
   readonly addon: Buffer | undefined;
   /** Programs and shared objects in C. */
@@ -66,14 +71,17 @@ const ADDON_FLAGS = ["-shared", "-fPIC"] as const;
 
 /** `compiler` says for which machine the C parts are. */
 export async function compile({ entry, native, defect }: AppSources, compiler: Compiler): Promise<CompiledApp> {
-  const bundled = await bundleApp(entry, defect);
-  if (native === undefined) return { ...bundled, addon: undefined, programs: [] };
+  const [bundled, { bundle: extendData }] = await Promise.all([
+    bundleApp(entry, defect),
+    bundleApp(EXTEND_DATA, undefined),
+  ]);
+  if (native === undefined) return { ...bundled, extendData, addon: undefined, programs: [] };
   const addon = await readFile(await compileAddon(native, compiler));
   const programs = (await compilePrograms(native, compiler)).map(async (file) => ({
     name: basename(file),
     data: await readFile(file),
   }));
-  return { ...bundled, addon, programs: await Promise.all(programs) };
+  return { ...bundled, extendData, addon, programs: await Promise.all(programs) };
 }
 
 /** Names are kept and nothing is minified: a stack trace from a device must be readable. */

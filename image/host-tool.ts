@@ -26,7 +26,7 @@ export class ToolError extends ImageError {
   /** What it wrote to standard error, or else how it ended. */
   readonly said: string;
 
-  constructor(tool: HostTool, args: readonly string[], said: string, options?: ErrorOptions) {
+  constructor(tool: string, args: readonly string[], said: string, options?: ErrorOptions) {
     super(`${tool} ${args.slice(0, 4).join(" ")}: ${said}`, options);
     this.name = "ToolError";
     this.said = said;
@@ -67,7 +67,8 @@ export async function filterBytes(
   }
 }
 
-function settings({ cwd, env, input }: ToolOptions) {
+/** For execa: a fixed locale, and no terminal to read from. */
+export function settings({ cwd, env, input }: ToolOptions) {
   return {
     env: { LC_ALL: "C", ...env },
     ...(cwd === undefined ? {} : { cwd }),
@@ -81,10 +82,13 @@ export async function toolVersion(tool: HostTool, flag = "--version"): Promise<s
   return line.trim();
 }
 
-function explain(tool: HostTool, args: readonly string[], error: unknown): Error {
+/** What went wrong, in words. */
+export function explain(tool: string, args: readonly string[], error: unknown): Error {
   if (!(error instanceof ExecaError)) return new ImageError(`${tool} failed: ${String(error)}`, { cause: error });
   if (error.code === "ENOENT") {
-    return new ImageError(`${tool} is not installed: run \`apt-get install ${PROVIDER[tool]}\` as root`);
+    const provider = Object.entries(PROVIDER).find(([name]) => name === tool)?.[1];
+    const remedy = provider === undefined ? "delete .culvert/cache" : `run \`apt-get install ${provider}\` as root`;
+    return new ImageError(`${tool} is not installed: ${remedy}`);
   }
   const said = String(error.stderr ?? "").trim() || error.shortMessage;
   return new ToolError(tool, args, said, { cause: error });

@@ -45,15 +45,20 @@ export class Kernel {
     return new Kernel(kernelPackage, JSON.parse(await readFile(cached, "utf8")));
   }
 
+  /** What a boot loader starts, as Debian packs it. */
+  bootFile(): Buffer {
+    const boot = join(this.#folder, "boot");
+    const name = readdirSync(boot).find((each) => each.startsWith("vmlinuz-"));
+    if (name === undefined) throw new ImageError(`${boot} holds no vmlinuz: the kernel package is not one`);
+    return readFileSync(join(boot, name));
+  }
+
   /** The file that QEMU's -kernel takes: the plain kernel, made once per kernel package. */
   async directBootFile(): Promise<string> {
     const file = join(cacheFolder, "kernels", this.#sha256, "vmlinux");
     await inTurn(file, async () => {
       if (existsSync(file)) return;
-      const boot = join(this.#folder, "boot");
-      const name = readdirSync(boot).find((each) => each.startsWith("vmlinuz-"));
-      if (name === undefined) throw new ImageError(`${boot} holds no vmlinuz: the kernel package is not one`);
-      const kernel = await plainKernel(readFileSync(join(boot, name)));
+      const kernel = await plainKernel(this.bootFile());
       await fillFolder(dirname(file), (partial) => writeFile(join(partial, basename(file)), kernel));
     });
     return file;

@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import type { RootCompression } from "./boards/board.ts";
 import { emitCpio } from "./cpio.ts";
-import { runTool } from "./host-tool.ts";
+import type { LockedTools } from "./locked-tool.ts";
 import { emitTar } from "./tar.ts";
 import type { Tree } from "./tree.ts";
 
@@ -16,6 +16,7 @@ export async function packSquashfs(
   tree: Tree,
   epoch: number,
   compression: RootCompression,
+  tools: Pick<LockedTools, "run">,
   file: string,
 ): Promise<void> {
   const { name, blockSize, options } = compression;
@@ -36,5 +37,6 @@ export async function packSquashfs(
     ...options,
     ...root,
   ];
-  await runTool("mksquashfs", args, { input: emitTar(tree, epoch), env: { SOURCE_DATE_EPOCH: String(epoch) } });
+  const env = { SOURCE_DATE_EPOCH: String(epoch) };
+  await tools.run("/usr/bin/mksquashfs", args, { input: emitTar(tree, epoch), env });
 }

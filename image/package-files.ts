@@ -53,6 +53,17 @@ export class PackageFiles {
     };
   }
 
+  /** Where the file that `path` leads to lies on the host. Undefined when it leads nowhere. */
+  hostPath(path: string): string | undefined {
+    const found = this.#find(this.resolve(path)?.path ?? "");
+    return found?.kind === "file" ? found.host : undefined;
+  }
+
+  /** Where the folder `path` lies on the host, in the first package that has it. */
+  hostFolder(path: string): string | undefined {
+    return this.#hostPaths(mergedPath(path)).find((host) => lstatSync(host, { throwIfNoEntry: false })?.isDirectory());
+  }
+
   /** The paths that match `pattern`, in which `*` stands for any part of one name. Sorted; empty when there are none. */
   expand(pattern: string): string[] {
     let bases = [""];

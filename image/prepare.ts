@@ -37,16 +37,21 @@ export interface PrepareRequest {
   readonly names: readonly string[];
   /** Fail instead of taking a newer version when the mirror no longer has a pinned one. */
   readonly locked: boolean;
+  /** What the step is called when it is reported; `packages` unless given. */
+  readonly step?: string;
 }
+
+type Request = PrepareRequest & { readonly step: string };
 
 /** Returns the packages in the order of `names`. Throws for a name that the lock does not list. */
 export async function prepare(request: PrepareRequest, progress: Progress): Promise<Prepared> {
   const lock = await readLock();
+  const step = request.step ?? "packages";
   const pinned = request.names.map((name) => entryOf(lock, name, request.architecture));
   const { packages, unlocked } = await inStep(
     progress,
-    "packages",
-    () => inTurn("packages", () => fetchAndUnpack(lock.suite, pinned, request, progress)),
+    step,
+    () => inTurn("packages", () => fetchAndUnpack(lock.suite, pinned, { ...request, step }, progress)),
     ({ packages: all }) => `${all.length} packages, ${formatSize(all.reduce((sum, entry) => sum + entry.size, 0))}`,
   );
   return { packages, unlocked, epoch: Date.parse(lock.date) / 1000 };
@@ -55,14 +60,14 @@ export async function prepare(request: PrepareRequest, progress: Progress): Prom
 async function fetchAndUnpack(
   suite: string,
   pinned: readonly LockedPackage[],
-  request: PrepareRequest,
+  request: Request,
   progress: Progress,
 ): Promise<Pick<Prepared, "packages" | "unlocked">> {
   const cache = new DebCache(cacheFolder);
   const replaced = await fetchMissing(suite, pinned, request, cache, progress);
   const packages: PreparedPackage[] = [];
   for (const entry of pinned.map((each) => replaced.get(each.sha256) ?? each)) {
-    if (!cache.isUnpacked(entry)) progress({ kind: "detail", step: "packages", text: `unpacking ${entry.package}` });
+    if (!cache.isUnpacked(entry)) progress({ kind: "detail", step: request.step, text: `unpacking ${entry.package}` });
     packages.push({ ...entry, folder: await cache.unpack(entry) });
   }
   return { packages, unlocked: replaced.size > 0 };
@@ -117,7 +122,7 @@ export function entryOf(lock: Lock, name: string, architecture: string): LockedP
 async function fetchMissing(
   suite: string,
   pinned: readonly LockedPackage[],
-  request: PrepareRequest,
+  request: Request,
   cache: DebCache,
   progress: Progress,
 ): Promise<Map<string, LockedPackage>> {
@@ -125,7 +130,7 @@ async function fetchMissing(
   const replaced = request.locked ? new Map<string, LockedPackage>() : await replacements.usable(pinned, cache);
   const missing = pinned.filter((entry) => !cache.has(entry) && !replaced.has(entry.sha256));
   if (missing.length > 0) {
-    progress({ kind: "detail", step: "packages", text: "reading the archive's signed lists" });
+    progress({ kind: "detail", step: request.step, text: "reading the archive's signed lists" });
     const apt = await openApt(suite, request.architecture);
     const offered = await apt.offered(missing);
     const gone = missing.filter((entry) => !offered.has(entry));
@@ -139,7 +144,7 @@ async function fetchMissing(
       if (newer) replaced.set(entry.sha256, newer);
     }
     const wanted = [...offered, ...current].filter((entry) => !cache.has(entry));
-    if (wanted.length > 0) await download(apt, wanted, cache, progress);
+    if (wanted.length > 0) await download(apt, wanted, cache, request.step, progress);
     await replacements.remember(replaced);
   }
   for (const entry of pinned) {
@@ -154,6 +159,7 @@ export async function download(
   apt: Apt,
   wanted: readonly LockedPackage[],
   cache: DebCache,
+  step: string,
   progress: Progress,
 ): Promise<void> {
   const folder = await cache.scratch();
@@ -164,7 +170,7 @@ export async function download(
       begun++;
       progress({
         kind: "detail",
-        step: "packages",
+        step,
         text: `fetching ${begun}/${wanted.length} ${name} (${total} in all)`,
       });
     });

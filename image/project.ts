@@ -28,6 +28,8 @@ export const workFolder = join(projectRoot, ".culvert");
 export const cacheFolder = join(workFolder, "cache");
 /** Finished images, one folder per board. */
 export const imageFolder = join(workFolder, "images");
+/** Finished flashable disks, one folder per board. */
+export const flashableFolder = join(workFolder, "flashable");
 /** Finished lab guests, one folder per guest. */
 export const guestFolder = join(workFolder, "guests");
 /** The addon compiled for this machine, for tests. */

@@ -30,6 +30,8 @@ export interface VerifyRequest {
   readonly board: string;
   /** Where the board's image was built. */
   readonly folder: string;
+  /** It was packed quickly, and so must the other one be. */
+  readonly quick?: boolean;
   readonly onProgress: Progress;
   /** More of the working folder that both builds use, such as `cache/unpacked`: for a test that has little time. */
   readonly shared?: readonly string[];
@@ -92,11 +94,12 @@ async function copyProject(other: string, shared: readonly string[]): Promise<nu
 }
 
 /** The umask is the shell's; what the other build prints is shown as it comes. */
-async function buildThere(other: string, { board, onProgress: progress, user }: VerifyRequest): Promise<void> {
+async function buildThere(other: string, { board, quick, onProgress: progress, user }: VerifyRequest): Promise<void> {
   if (user !== undefined) await giveTo(user, other);
   const as = user === undefined ? [] : ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--clear-groups"];
   const command = `umask 077; exec "$@"`;
-  const build = [process.execPath, join(other, "dist/hil/cli.js"), "image", "build", "--board", board];
+  const words = ["image", "build", "--board", board, ...(quick === true ? ["--quick"] : [])];
+  const build = [process.execPath, join(other, "dist/hil/cli.js"), ...words];
   const running = spawn("/bin/sh", ["-c", command, "sh", ...as, ...build], {
     cwd: "/",
     env: { ...process.env, ...SURROUNDINGS },

@@ -1,5 +1,7 @@
 /** What every board has, whatever its machine: the programs of the router, their packages, the modules that they ask for. */
 
+import type { RootCompression } from "./board.ts";
+
 /** Debian packages that files are taken from, besides the kernel. All machines have them under these names. */
 export const SYSTEM_PACKAGES: readonly string[] = [
   "busybox-static",
@@ -57,12 +59,15 @@ export const SYSTEM_PACKAGES: readonly string[] = [
   "node-undici",
   "nodejs",
   "ppp",
+  "util-linux",
   "zlib1g",
 ];
 
 /** Programs in the image; their libraries follow by themselves. */
 export const SYSTEM_EXECUTABLES: readonly string[] = [
   "/usr/bin/node",
+  // Tells the kernel that the data partition has grown.
+  "/usr/bin/resizepart",
   "/usr/sbin/dnsmasq",
   "/usr/sbin/dropbear",
   "/usr/sbin/mke2fs",
@@ -82,6 +87,15 @@ export const SYSTEM_FILES: readonly string[] = [
   "/usr/share/nodejs/cjs-module-lexer/lexer.js",
   "/usr/share/nodejs/undici/undici-fetch.js",
 ];
+
+/** Drivers of the disks that boards with PCI have: SATA, NVMe, USB sticks, SD cards and eMMC. */
+export const PCI_STORAGE_MODULES: readonly string[] = [
+  ...["ahci", "nvme", "sd_mod", "uas", "usb_storage", "xhci_pci", "ehci_pci", "sdhci_pci", "mmc_block"],
+  ...["virtio_scsi", "virtio_blk"],
+];
+
+/** A slot of the flashable disk. */
+export const SLOT_COMPRESSION: RootCompression = { name: "xz", blockSize: "256K", options: [] };
 
 /** Modules that every board's system loads, whatever it finds. */
 export const SYSTEM_MODULES: readonly string[] = ["ext4", "af_packet", "tun"];

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { emitCpio } from "../../image/cpio.ts";
+import { runTool, type ToolOptions } from "../../image/host-tool.ts";
 import { packInitramfs, packSquashfs } from "../../image/pack.ts";
 import { emitTar } from "../../image/tar.ts";
 import { mergedPath, Tree } from "../../image/tree.ts";
@@ -123,6 +124,9 @@ describe("tar", () => {
 });
 
 describe("squashfs", () => {
+  const HOST_TOOLS = {
+    run: (_program: string, args: readonly string[], options: ToolOptions = {}) => runTool("mksquashfs", args, options),
+  };
   const compression = { name: "zstd", blockSize: "128K", options: ["-Xcompression-level", "6"] } as const;
 
   test("unsquashfs lists every entry; the same tree gives the same bytes under another umask and time zone", async () => {
@@ -133,7 +137,7 @@ describe("squashfs", () => {
     ] as const) {
       const before = { umask: process.umask(umask), zone: process.env["TZ"] };
       process.env["TZ"] = zone;
-      await packSquashfs(sample(), EPOCH, compression, join(folder, name));
+      await packSquashfs(sample(), EPOCH, compression, HOST_TOOLS, join(folder, name));
       process.umask(before.umask);
       if (before.zone === undefined) delete process.env["TZ"];
       else process.env["TZ"] = before.zone;

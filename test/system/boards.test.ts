@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { type BuiltImage, buildImage } from "../../image/build.ts";
 import { FIXTURE_APP, scratchFolder } from "../image/fixture.ts";
-import { BootedImage, UP } from "./booted-image.ts";
+import { bootImage, UP } from "./booted-image.ts";
 
 const folder = scratchFolder();
 
@@ -28,7 +28,7 @@ const CARDS = [
 const DRIVERS = "for i in /sys/class/net/*/device/driver; do readlink $i | sed 's/.*\\///'; done | sort | xargs";
 
 test("x86_64 loads the drivers of the network cards that it finds, and no others", async () => {
-  const machine = new BootedImage(await build("x86_64"), undefined, CARDS);
+  const machine = bootImage(await build("x86_64"), undefined, CARDS);
   await machine.expect(UP);
   // The USB adapter takes its time.
   const usb =
@@ -51,7 +51,7 @@ const OTHERS = [
 
 for (const { board, card, driver } of OTHERS) {
   test(`${board} boots to the app, its addon is of its machine, and the network card has its driver`, async () => {
-    const machine = new BootedImage(await build(board), undefined, ["-device", card]);
+    const machine = bootImage(await build(board), undefined, ["-device", card]);
     await machine.expect(UP);
     assert.equal(await machine.evaluate("process.arch"), board);
     assert.equal(await machine.shell(DRIVERS), driver);

@@ -16,7 +16,7 @@ test("wherever the power is cut, the disk has the configuration before or the ne
   const seed = randomInt(2 ** 31);
   const random = new SeededRandom(seed);
   const folder = temporaryFolder();
-  const image = await deviceImage(DEVICE_BOARD, () => {});
+  const image = await deviceImage({ board: DEVICE_BOARD }, () => {});
   const recording = await recordCommits(image, folder, randomEdits(COMMITS, random), false);
   const { entries } = recording.log;
   const disk = new CutDisk(recording.log, recording.diskBytes);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { type BuiltImage, buildImage } from "../../image/build.ts";
 import { FIXTURE_APP, scratchFolder } from "../image/fixture.ts";
-import { BootedImage, UP } from "./booted-image.ts";
+import { bootImage, UP } from "./booted-image.ts";
 
 const folder = scratchFolder();
 
@@ -52,7 +52,7 @@ describe("x86_64 image", () => {
 
   test("boots to the app, formats a blank data disk, and says nothing else", async () => {
     const data = disk("data");
-    const machine = new BootedImage(image, data);
+    const machine = bootImage(image, data);
     const up = await machine.expect(UP);
     assert.equal(machine.seen.slice(0, up), "fixture app is up, the addon says 42\r\n");
     assert.match(String(await machine.shell("mount")), /\/dev\/vdb on \/data type ext4 \(rw,nosuid,nodev,noatime\)/);
@@ -89,7 +89,7 @@ describe("x86_64 image", () => {
     machine.type('require("child_process").execSync("poweroff")');
     await machine.stopped();
 
-    const later = new BootedImage(image, data);
+    const later = bootImage(image, data);
     await later.expect(UP);
     assert.equal(await later.shell("cat /data/setting"), "kept");
     later.kill();
@@ -98,7 +98,7 @@ describe("x86_64 image", () => {
   test("a data disk with something on it is left alone, and the loss is told in one line", async () => {
     const data = disk("foreign", "someone else's data");
     const before = digest(data);
-    const machine = new BootedImage(image, data);
+    const machine = bootImage(image, data);
     const up = await machine.expect(UP);
     assert.match(
       machine.seen.slice(0, up),
@@ -111,7 +111,7 @@ describe("x86_64 image", () => {
   });
 
   test("an app that ends again and again gives way to a shell that says why; without a data disk that is told", async () => {
-    const machine = new BootedImage(image, undefined);
+    const machine = bootImage(image, undefined);
     let at = 0;
     for (let time = 1; time <= 5; time++) {
       at = await machine.expect(UP, at);

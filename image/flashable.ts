@@ -1,0 +1,182 @@
+/**
+ * Builds a board's flashable disk: `prepare` -> `compile` -> `assemble` as for the image that QEMU boots directly, then the slot's
+ * squashfs (`slot.ts`), the boot loader (`grub.ts`) and the disk around them (`disk.ts`).
+ */
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ANCHOR_BYTES } from "../appliance/update/image-format.ts";
+import type { Board, RootCompression } from "./boards/board.ts";
+import {
+  assemble,
+  type BuildRequest,
+  gather,
+  type Inputs,
+  isUnlocked,
+  keyOf,
+  type Trees,
+  writeLegacyImages,
+  writeManifest,
+  writePapers,
+} from "./build.ts";
+import { contentKey } from "./content-key.ts";
+import { emitCpio } from "./cpio.ts";
+import { type DiskContents, hashDisk, makeDisk, writeDisk } from "./disk.ts";
+import { BIOS_BOOT_SECTOR } from "./disk-layout.ts";
+import { ImageError } from "./failure.ts";
+import { makeGrub } from "./grub.ts";
+import { inTurn } from "./in-turn.ts";
+import { Kernel } from "./kernel.ts";
+import { MANIFEST_NAME, readManifest } from "./manifest.ts";
+import { fillFolder } from "./output-folder.ts";
+import { PackageFiles } from "./package-files.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import { formatSize, inStep } from "./progress.ts";
+import { flashableFolder, projectRoot } from "./project.ts";
+import { developmentKey, ROLLBACK_INDEX, type SignedSlot, type SigningKey, signSlot, writeBundle } from "./sign.ts";
+import { packSlot } from "./slot.ts";
+import { Tree } from "./tree.ts";
+
+export interface FlashableRequest extends BuildRequest {
+  /** Signs the slot; this checkout's development key unless given. */
+  readonly signingKey?: SigningKey;
+  /** Packs the slot in seconds and larger; for development. */
+  readonly quick?: boolean;
+}
+
+/** GRUB reads gzip, too. */
+const QUICK_COMPRESSION: RootCompression = { name: "gzip", blockSize: "256K", options: ["-Xcompression-level", "1"] };
+
+export interface BuiltFlashable {
+  readonly board: Board;
+  /** The disk, to be written to a medium as it is. */
+  readonly disk: string;
+  /** The same slot as an update of devices that run already. */
+  readonly bundle: string;
+  readonly manifest: string;
+  readonly unlocked: boolean;
+  /** Content hash of all inputs: equal keys mean equal disks. */
+  readonly key: string;
+  readonly fresh: boolean;
+}
+
+/** Raise it when the builder makes another disk of the same inputs. */
+const FORMAT = "flashable-1";
+const SLOT_NAME = "slot.sqfs";
+
+/** Builds the disk or finds it built. Throws an ImageError for everything a person can put right. */
+export async function buildFlashable(request: FlashableRequest): Promise<BuiltFlashable> {
+  const { onProgress, signingKey = await developmentKey(), quick = false } = request;
+  const inputs = await gather(request);
+  const { board } = inputs;
+  const loader = await prepareLoader(board, request);
+  const imageKey = keyOf(inputs);
+  const key = keyOfDisk(imageKey, loader, signingKey, quick);
+  const compression = quick ? QUICK_COMPRESSION : board.slotCompression;
+  const folder = request.folder ?? join(flashableFolder, board.name);
+  const [disk, bundle] = [`culvert-${board.name}.img`, `culvert-${board.name}.update`];
+  const fresh = await inTurn(folder, async () => {
+    if ((await readManifest(folder))?.key === key) return false;
+    const kernel = await Kernel.of(board.machine, inputs.prepared);
+    const trees = await assemble(inputs, imageKey, kernel, onProgress);
+    await fillFolder(folder, async (partial) => {
+      const slot = await inStep(
+        onProgress,
+        "slot",
+        () => makeSlot(inputs, trees, kernel, compression, join(partial, SLOT_NAME)),
+        (bytes) => formatSize(bytes.length),
+      );
+      const facts = { board: board.name, version: inputs.version, rollbackIndex: ROLLBACK_INDEX, key: imageKey };
+      const signed = await inStep(
+        onProgress,
+        "sign",
+        () => signSlot(slot, { ...facts, commit: inputs.commit ?? "" }, signingKey),
+        () => `with ${signingKey.from}`,
+      );
+      await writeBundle(signed, join(partial, bundle));
+      await inStep(
+        onProgress,
+        "disk",
+        () => fillDisk(inputs, loader, signed, join(partial, disk)),
+        (sha256Unsigned) => `without signature and keys ${sha256Unsigned}`,
+      );
+      const legacy = await writeLegacyImages(inputs, trees, kernel, partial);
+      const papers = await writePapers(trees, partial);
+      await writeManifest(inputs, key, [disk, bundle, SLOT_NAME, ...legacy, ...papers], partial);
+    });
+    return true;
+  });
+  return {
+    board,
+    disk: join(folder, disk),
+    bundle: join(folder, bundle),
+    manifest: join(folder, MANIFEST_NAME),
+    unlocked: isUnlocked(inputs) || loader?.unlocked === true,
+    key,
+    fresh,
+  };
+}
+
+/** Boot loader packages are for the board's machine and no part of its system. */
+async function prepareLoader({ loaders, machine }: Board, request: BuildRequest): Promise<Prepared | undefined> {
+  if (loaders.length === 0) return undefined;
+  const names = loaders.map((each) => each.package);
+  const { architecture } = machine;
+  return await prepare({ architecture, names, locked: request.locked, step: "boot loader" }, request.onProgress);
+}
+
+function keyOfDisk(imageKey: string, loader: Prepared | undefined, { trusted }: SigningKey, quick: boolean): string {
+  const packages = loader?.packages.map(({ name, sha256 }) => [name, sha256]) ?? [];
+  return contentKey([
+    FORMAT,
+    imageKey,
+    JSON.stringify([packages, trusted.kind, ROLLBACK_INDEX, quick]),
+    trusted.publicKey,
+    readFileSync(GRUB_CONFIG),
+  ]);
+}
+
+async function makeSlot(
+  { board, prepared, lockedTools }: Inputs,
+  trees: Trees,
+  kernel: Kernel,
+  compression: RootCompression,
+  file: string,
+): Promise<Buffer> {
+  const base = new Tree();
+  base.addAll(trees.base.entries());
+  base.file("/boot/vmlinuz", kernel.bootFile());
+  // Not packed by itself: squashfs packs it better, and the boot loader unpacks that in any case.
+  base.file("/boot/initrd.img", emitCpio(trees.initramfs, prepared.epoch));
+  // For a boot ROM; GRUB has them in its own configuration.
+  base.file("/boot/command-line", `${board.commandLine}\n`);
+  await packSlot({ base, app: trees.app }, prepared.epoch, compression, lockedTools, file);
+  return await readFile(file);
+}
+
+/** Writes the disk and returns its SHA-256 without signature and trust anchor, the same for everybody who builds it. */
+async function fillDisk(inputs: Inputs, loader: Prepared | undefined, slot: SignedSlot, file: string): Promise<string> {
+  const { board, prepared, lockedTools } = inputs;
+  const folders = loader?.packages.map((each) => each.folder) ?? [];
+  const made = await makeGrub(board.loaders, new PackageFiles(folders), lockedTools, BIOS_BOOT_SECTOR);
+  const grub = loader === undefined ? undefined : { ...made, config: grubConfig(board) };
+  const contents = { board: board.name, epoch: prepared.epoch, grub, rollbackIndex: ROLLBACK_INDEX };
+  const disk = makeDisk({ ...contents, slot });
+  await writeDisk(disk, file);
+  return hashDisk(makeDisk({ ...contents, slot: withoutTrust(slot) }));
+}
+
+function withoutTrust({ payload, trailer }: SignedSlot): DiskContents["slot"] {
+  const bare = Buffer.from(payload);
+  bare.fill(0, bare.length - ANCHOR_BYTES);
+  return { payload: bare, trailer: Buffer.alloc(trailer.length) };
+}
+
+const GRUB_CONFIG = join(projectRoot, "image/boot/grub.cfg");
+
+/** On arm64 the serial port is the firmware's, and GRUB reaches it through it. */
+function grubConfig({ commandLine, machine }: Board): string {
+  if (commandLine.includes("'")) throw new ImageError(`the kernel's command line ${commandLine} has a quote in it`);
+  const hasSerial = machine.architecture === "amd64" ? "yes" : "no";
+  return `command_line='${commandLine}'\nhas_serial=${hasSerial}\n\n${readFileSync(GRUB_CONFIG, "utf8")}`;
+}
