@@ -9,7 +9,8 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
   culvert lab list [--json]              suites and what their scenarios claim
   culvert lab run [--suite NAME,...]     boot a lab in QEMU and run its scenarios (suite smoke)
                   [--filter TEXT,...]    only scenarios whose name contains a TEXT, and what they need
-                  [--board NAME]         devices of another board: x86_64, arm64, mipsel
+                  [--board NAME]         devices of another board: x86_64, arm64, mipsel; NAME:FIRMWARE boots
+                                         their flashable disk by bios, uefi, uboot or rom
                   [--bench NODE=FILE,..] another bench for a node: a file, or a name in hil/benches
                   [--peer windows --image FILE]  a real Windows dials: a qcow2 or raw disk with it, which is not
                   [--firmware uefi|bios]         changed; reached by guest agent, else ssh, else serial SAC
@@ -46,6 +47,7 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
                   [--merge] [--dry-run]  reads back, confirms; password in CULVERT_ADMIN_PASSWORD
   culvert emulate [--board NAME]         boot the image with this terminal as its serial console;
                   [--state DIR]          DIR keeps the device's data from one time to the next
+                  [--firmware NAME]      boot the flashable disk as a board does, by bios, uefi, uboot or rom
                   [--lan ADDRESS/LENGTH] where SSH is forwarded to (192.168.1.1/24)
                   [--tap]                cables to interfaces of this computer: PPTP too; needs root
   culvert flash FILE.img --disk /dev/sdX an image onto a disk or card, read back: refuses mounted and system disks, asks
@@ -86,7 +88,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     case "lab":
       return await lab(rest);
     case "emulate": {
-      const chosen = options(["emulate"], rest, ["state", "board", "lan"], ["tap"]);
+      const chosen = options(["emulate"], rest, ["state", "board", "firmware", "lan"], ["tap"]);
       const { emulate } = await import("./emulate.ts");
       return await emulate(chosen);
     }

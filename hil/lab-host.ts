@@ -99,9 +99,11 @@ export class LabHost<N extends AnyNodes = AnyNodes, L extends string = string> {
   get key(): string {
     return this.#key;
   }
-  /** The node that cannot be saved, if there is one: a board. */
+  /** The node that cannot be saved, if there is one: a board, or what is like one. */
   get unsavable(): string | undefined {
-    return this.#slots.find(({ prepared }) => prepared.kind === "board")?.name;
+    const isUnsavable = ({ prepared }: Slot): boolean =>
+      prepared.kind === "board" || (prepared.kind === "machine" && prepared.unsavable === true);
+    return this.#slots.find(isUnsavable)?.name;
   }
   roleOf(node: string): NodeRole | undefined {
     return this.#definition.nodes[node]?.role;

@@ -6,6 +6,7 @@
 import { BOARDS } from "../image/boards/boards.ts";
 import { type BenchOverrides, resolveBench } from "./bench/resolve.ts";
 import type { Lab, LabDefinition, LabOf } from "./lab.ts";
+import type { BoardChoice } from "./node/qemu/firmware.ts";
 import type { RealWindowsSettings } from "./peers/windows/node.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -72,8 +73,8 @@ export interface Suite {
   readonly cold: boolean;
   /** Nodes that are benches, and the same suite with other ones. */
   readonly benches?: { readonly nodes: readonly string[]; on(overrides: BenchOverrides): Suite };
-  /** The same suite with the image of another board in all its devices; it must exist. */
-  onBoard?(board: string): Suite;
+  /** The same suite with all its devices another board, which must exist, or booted in another way. */
+  onBoard?(choice: BoardChoice): Suite;
   /** The same claims with a real Windows in the place of the one that is played. */
   onWindows?(windows: RealWindowsChoice): Suite;
   /** Runs a stage's or a scenario's steps in a lab made from `lab`. */
@@ -96,10 +97,10 @@ export function defineSuite<D extends LabDefinition, S extends string = never>(s
   const nodes = Object.entries(lab.nodes);
   const devices = nodes.filter(([, { onBoard }]) => onBoard !== undefined).map(([node]) => node);
   /** The same suite, with each device on the board that `choose` has for it. */
-  const withNodes = (choose: (node: string) => string | undefined): Suite => {
+  const withNodes = (choose: (node: string) => BoardChoice | undefined): Suite => {
     const others = nodes.map(([node, definition]) => {
-      const board = devices.includes(node) ? choose(node) : undefined;
-      return [node, (board === undefined ? undefined : definition.onBoard?.(board)) ?? definition];
+      const choice = devices.includes(node) ? choose(node) : undefined;
+      return [node, (choice === undefined ? undefined : definition.onBoard?.(choice)) ?? definition];
     });
     return defineSuite({ ...suite, lab: { ...lab, nodes: Object.fromEntries(others) } });
   };
@@ -111,7 +112,7 @@ export function defineSuite<D extends LabDefinition, S extends string = never>(s
     scenarios,
     cold,
     benches: { nodes: devices, on: (overrides) => withNodes((node) => boardOf(node, overrides)) },
-    ...(devices.length > 0 && { onBoard: (board: string) => withNodes(() => board) }),
+    ...(devices.length > 0 && { onBoard: (choice: BoardChoice) => withNodes(() => choice) }),
     // Both are called with labs that were made from this suite's own definition.
     runStage: async (wanted, running, step) => {
       const stage = stages.find(([each]) => each === wanted);
@@ -125,10 +126,10 @@ export function defineSuite<D extends LabDefinition, S extends string = never>(s
 }
 
 /** The board of the bench that takes a device's place, if one does. Throws a UsageError for a bench without an image of ours. */
-function boardOf(node: string, overrides: BenchOverrides): string | undefined {
+function boardOf(node: string, overrides: BenchOverrides): BoardChoice | undefined {
   if (!overrides.has(node)) return undefined;
-  const { name, board } = resolveBench(node, "", overrides);
-  if (board !== undefined && BOARDS.some((each) => each.name === board)) return board;
+  const { name, board, firmware } = resolveBench(node, "", overrides);
+  if (board !== undefined && BOARDS.some((each) => each.name === board)) return { board, firmware };
   const offer = BOARDS.map((each) => `qemu-${each.name}`).join(", ");
   throw new UsageError(`--bench ${node}=${name}: ${node} boots an image of ours in QEMU; it can be ${offer}`);
 }

@@ -28,6 +28,8 @@ export const NEEDED = [
   { package: "qemu-system-arm", shows: "qemu-system-aarch64", for: "tests" },
   { package: "u-boot-qemu", shows: "/usr/lib/u-boot/qemu_arm64/u-boot.bin", for: "tests" },
   { package: "u-boot-tools", shows: "dumpimage", for: "tests" },
+  { package: "gdisk", shows: "sgdisk", for: "tests" },
+  { package: "dosfstools", shows: "fsck.fat", for: "tests" },
   { package: "lrzsz", shows: "rb", for: "tests" },
   { package: "openssl", shows: "openssl", for: "tests" },
   { package: "mtools", shows: "mcopy", for: "tests" },

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { BOARDS } from "../../image/boards/boards.ts";
+import { FIRMWARES } from "../node/qemu/firmware.ts";
 import { allowed } from "./nearest.ts";
 
 /** An object that takes these fields and no others. An unknown field's message has one line for each such field. */
@@ -237,6 +238,12 @@ export const benchSchema = object({
     .default([])
     .describe("What the bench has, for scenarios that ask for it."),
   board: z.enum(QEMU_BOARDS).optional().describe("A machine that QEMU plays; a real board has `console` instead."),
+  firmware: z
+    .enum(FIRMWARES)
+    .optional()
+    .describe(
+      "Boots a machine in QEMU from its flashable disk by this firmware; QEMU loads the kernel itself without it.",
+    ),
   console: consoleLine.optional().describe("How to reach the serial console of a real board."),
   power: power.optional().describe("The switch that the board is plugged into: exactly one driver."),
   ladder: ladder.default({}).describe("What the board shows from power-on to its command line."),
@@ -255,6 +262,10 @@ export const benchSchema = object({
 })
   .refine((bench) => bench.board !== undefined || bench.console !== undefined, {
     error: `says neither board (a machine in QEMU: ${QEMU_BOARDS.join(", ")}) nor console (how to reach a real one)`,
+  })
+  .refine((bench) => bench.firmware === undefined || bench.board !== undefined, {
+    error: "is for a machine in QEMU, and there is no board; a real board has its own firmware",
+    path: ["firmware"],
   })
   .refine((bench) => bench.board === undefined || bench.console === undefined || "qemu" in bench.console, {
     error: "says how to reach a real board, and board says it is a machine in QEMU; one of them is wrong",

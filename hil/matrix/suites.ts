@@ -25,7 +25,7 @@ import { runCell } from "./run-cell.ts";
 
 /** `defect`: into the image of the device under test, and of nobody else. */
 export function suitesOf(cells: readonly Cell[], defect?: SourceReplacement): readonly Suite[] {
-  const under = defect === undefined ? device() : device(DEVICE_BOARD, defect);
+  const under = defect === undefined ? device() : device({ board: DEVICE_BOARD }, defect);
   const behindNat = (cell: Cell): boolean => ["nat-alg", "nat-no-alg", "two-clients"].includes(cell.network);
   const of = (peer: Cell["peer"], role: Cell["role"]) =>
     cells.filter((cell) => cell.peer === peer && cell.role === role);

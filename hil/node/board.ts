@@ -2,8 +2,7 @@
  * Nodes that are boards: described by a bench file, reached over a console and a power switch, driven by a state ladder. A
  * board in QEMU (`board: arm64-uboot`) and one on a serial port have the same verbs, so a scenario runs on both.
  */
-import { constants } from "node:fs";
-import { access, mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -29,6 +28,7 @@ import type { BoardPlace, NodeDefinition, RunningBoard } from "./definition.ts";
 import { DeviceConsole } from "./device-console.ts";
 import { Ladder } from "./ladder.ts";
 import { type ProcessorView, ProgressGuard } from "./progress-guard.ts";
+import { checkFirmware } from "./qemu/firmware.ts";
 import { Machine } from "./qemu/machine.ts";
 import { deathStringsOf, keyOf, rungsOf, shellOf } from "./rungs.ts";
 import { UBoot } from "./uboot.ts";
@@ -209,7 +209,6 @@ function hostTftp(nic: string, { name, clock, journal }: BoardPlace, scope: Scop
   return { offer, boardAddress: [a, b, c, d < 254 ? d + 1 : d - 1].join(".") };
 }
 
-const UBOOT_FIRMWARE = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
 const QEMU_MEMORY_MIB = 512;
 /** The medium that slots are on: U-Boot's `virtio 0`. */
 const QEMU_DISK_BYTES = 256 * 1024 * 1024;
@@ -218,11 +217,7 @@ async function checkQemuBoard(bench: Bench): Promise<void> {
   if (bench.board !== "arm64-uboot") {
     throw new Fault("test", `bench ${bench.name}: board ${bench.board} starts no boot loader; there is arm64-uboot`);
   }
-  try {
-    await access(UBOOT_FIRMWARE, constants.R_OK);
-  } catch {
-    throw new Fault("host", `${UBOOT_FIRMWARE} is missing: apt-get install u-boot-qemu qemu-system-arm`);
-  }
+  await checkFirmware("arm64", "uboot");
 }
 
 async function startQemu<Nic extends string>(
@@ -251,7 +246,7 @@ async function startQemu<Nic extends string>(
       {
         name,
         architecture: "arm64",
-        firmware: UBOOT_FIRMWARE,
+        firmware: "uboot",
         memoryMib: QEMU_MEMORY_MIB,
         disks: [{ path: disk, serial: "board-medium", readOnly: false }],
         nics: nicSpecs,

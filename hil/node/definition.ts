@@ -5,6 +5,7 @@ import type { NodeRole } from "../journal/event.ts";
 import type { EventSink } from "../journal/journal.ts";
 import type { Port } from "../net/port.ts";
 import type { MachineSpec, NicSpec } from "./qemu/args.ts";
+import type { BoardChoice } from "./qemu/firmware.ts";
 import type { Machine } from "./qemu/machine.ts";
 
 /** `N` are the verbs that scenarios see; `Nic` the names that links plug into. */
@@ -17,8 +18,8 @@ export interface NodeDefinition<N, Nic extends string> {
   readonly memoryMib?: number;
   /** Builds or finds what the node is made of; slow work is done here, one node after the other. */
   prepare(progress: Progress): Promise<PreparedNode<N, Nic>>;
-  /** The same node with the image of another board; only devices have one. */
-  onBoard?(board: string): NodeDefinition<unknown, Nic>;
+  /** The same node as another board, or booted in another way; only devices have this. */
+  onBoard?(choice: BoardChoice): NodeDefinition<unknown, Nic>;
 }
 
 /**
@@ -43,6 +44,8 @@ export interface MachineNode<N> {
   readonly kind: "machine";
   /** Equal keys boot equal machines: a content hash of everything that `spec` points to. */
   readonly key: string;
+  /** Its process is more than one QEMU. */
+  readonly unsavable?: boolean;
   spec(place: MachinePlace): Promise<MachineSpec>;
   /** Waits until the machine, just started, is up. */
   boot(machine: Machine): Promise<N>;

@@ -7,6 +7,7 @@ import { BOARDS } from "../../image/boards/boards.ts";
 import { workFolder } from "../../image/project.ts";
 import { parseBenchOptions } from "../bench/resolve.ts";
 import { systemClock } from "../clock.ts";
+import { type BoardChoice, firmwareNamed } from "../node/qemu/firmware.ts";
 import { windowsChoice } from "../peers/windows/options.ts";
 import { ProgressPrinter } from "../report/progress.ts";
 import { countsInWords, countVerdicts, isGood, type RunReport } from "../report/run-report.ts";
@@ -81,7 +82,7 @@ interface Task {
 /** Runs with progress and a table on the terminal; 0 if everything passed, 1 if not, 130 after Ctrl-C. */
 export async function runLab(options: LabRunOptions): Promise<number> {
   const named = (options.suite ?? (options.peer === undefined ? "smoke" : "windows")).split(",").map(suiteNamed);
-  const suites = onPeers(named, options).map((suite) => onBenches(suite, options.bench, options.board));
+  const suites = onPeers(named, options).map((suite) => onBenches(suite, options.bench, choiceOf(options.board)));
   return (await runSuites(suites, options)).status;
 }
 
@@ -223,17 +224,26 @@ function wholeNumber(option: string, text: string | undefined, low: number, high
   throw new UsageError(`${option} ${text}: give a whole number from ${low} to ${high}`);
 }
 
-/** `NODE=FILE,...`: the benches that nodes of the suite are. `board` is what the other devices are. */
-function onBenches(suite: Suite, options: string | undefined, board: string | undefined): Suite {
+/** What the devices are, if the user says it: `arm64`, or `arm64:uboot` for its flashable disk. */
+function choiceOf(text: string | undefined): BoardChoice | undefined {
+  if (text === undefined) return undefined;
+  const [name, firmware] = text.split(":");
+  const board = BOARDS.find((each) => each.name === name);
+  if (board === undefined) {
+    throw new UsageError(`--board ${text}: there is ${BOARDS.map((each) => each.name).join(", ")}`);
+  }
+  return { board: board.name, firmware: firmwareNamed(board, firmware) };
+}
+
+/** `NODE=FILE,...`: the benches that nodes of the suite are. `choice` is what the other devices are. */
+function onBenches(suite: Suite, options: string | undefined, choice: BoardChoice | undefined): Suite {
   const nodes = suite.benches?.nodes ?? [];
   const overrides = parseBenchOptions(options?.split(",") ?? [], nodes);
   let chosen = suite;
-  if (board !== undefined) {
-    const names = BOARDS.map(({ name }) => name);
-    if (!names.includes(board)) throw new UsageError(`--board ${board}: there is ${names.join(", ")}`);
+  if (choice !== undefined) {
     if (suite.onBoard === undefined)
-      throw new UsageError(`--board ${board}: suite ${suite.name} has no device that boots an image`);
-    chosen = suite.onBoard(board);
+      throw new UsageError(`--board ${choice.board}: suite ${suite.name} has no device that boots an image`);
+    chosen = suite.onBoard(choice);
   }
   return overrides.size === 0 ? chosen : (chosen.benches?.on(overrides) ?? chosen);
 }

@@ -55,7 +55,7 @@ interface Sample {
 
 async function measure(folder: string): Promise<{ samples: Sample[]; cacheBytes: number }> {
   const clock = systemClock();
-  const image = await deviceImage(BOARD, (event) => {
+  const image = await deviceImage({ board: BOARD }, (event) => {
     if (event.kind === "done") console.error(`${event.step}: ${event.text}`);
   });
   const dataDisk = join(folder, "data.disk");

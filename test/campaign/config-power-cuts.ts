@@ -53,7 +53,7 @@ const startedMs = performance.now();
 const elapsed = (): string => `${((performance.now() - startedMs) / 1000).toFixed(0)} s`;
 try {
   const random = new SeededRandom(seed);
-  const image = await deviceImage(DEVICE_BOARD, (event) => event.kind === "start" && say(event.step));
+  const image = await deviceImage({ board: DEVICE_BOARD }, (event) => event.kind === "start" && say(event.step));
   const recording = await recordCommits(image, folder, randomEdits(commits, random), true);
   const { entries } = recording.log;
   const flushes = entries.filter(({ kind }) => kind === "flush").length;

@@ -68,7 +68,7 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lab", "record", "new", "--power", "shely: http://h"], /lab record: power: .*did you mean shelly/],
   [["lab", "record", "new", "--pots", "x"], /lab record: Unknown option '--pots'; it takes --port, --baud, --power/],
   [["lab", "schema", "x"], /lab schema: 'x' is too much; it takes nothing/],
-  [["emulate", "--stat", "x"], /emulate: Unknown option '--stat'; it takes --state, --board, --lan, --tap/],
+  [["emulate", "--stat", "x"], /emulate: Unknown option '--stat'; it takes --state, --board, --firmware, --lan, --tap/],
   [["emulate", "--lan", "192.168.1.0/24"], /--lan 192\.168\.1\.0\/24: that is the address of the network/],
 ];
 for (const [args, words] of MISTAKES) {

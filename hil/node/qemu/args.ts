@@ -1,5 +1,10 @@
 /** A machine as a value, and the QEMU command line that is it. Every flag that cost time to find says so. */
+
+import { extname } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import type { Architecture } from "../../../image/machines.ts";
+import { type Firmware, firmwareArguments } from "./firmware.ts";
 
 export type Accelerator = "kvm" | "tcg";
 
@@ -33,11 +38,11 @@ interface DirectBoot {
   readonly append: string;
 }
 
-/** QEMU's arm64 `virt` machine, which starts at its boot loader as a board does. It is always emulated. */
+/** A machine that starts at its firmware, as a board does, and goes on from its first disk. */
 interface FirmwareBoot {
-  readonly architecture: "arm64";
-  /** A file: Debian's `/usr/lib/u-boot/qemu_arm64/u-boot.bin`. */
-  readonly firmware: string;
+  /** Unless given, amd64. */
+  readonly architecture?: Architecture;
+  readonly firmware: Firmware;
 }
 
 export type MachineSpec = MachineParts & (DirectBoot | FirmwareBoot);
@@ -76,6 +81,13 @@ export interface MachineSockets {
   readonly second?: string | undefined;
 }
 
+const BOOT_ROM = fileURLToPath(new URL(`./boot-rom${extname(import.meta.url)}`, import.meta.url));
+
+/** Where QEMU's end of a socket is that the boot ROM relays. */
+function innerSocket(path: string): string {
+  return `${path}.rom`;
+}
+
 /** What plays an architecture. */
 interface Emulation {
   readonly program: string;
@@ -99,16 +111,28 @@ function maltaSlot(index: number): string {
   return `,addr=${(0x12 + (index % 4)).toString(16)}.${Math.floor(index / 4)},multifunction=on`;
 }
 
-/** The program that is this machine. */
-export function qemuProgram(spec: Pick<MachineSpec, "architecture">): string {
-  return emulationOf(spec).program;
+/** The process that is this machine: QEMU, or the boot ROM that starts one QEMU after the other. */
+export function machineCommand(
+  spec: MachineSpec,
+  sockets: MachineSockets,
+  accelerator: Accelerator,
+  memory: GuestMemory,
+): { readonly program: string; readonly args: readonly string[] } {
+  const { program } = emulationOf(spec);
+  if (!("firmware" in spec) || spec.firmware !== "rom") {
+    return { program, args: qemuArguments(spec, sockets, accelerator, memory) };
+  }
+  const inner = { ...sockets, serial: innerSocket(sockets.serial), monitor: innerSocket(sockets.monitor) };
+  const [disk] = spec.disks;
+  const own = [BOOT_ROM, disk?.path ?? "", sockets.serial, sockets.monitor, spec.restarts ? "restarts" : "once"];
+  return { program: process.execPath, args: [...own, program, ...qemuArguments(spec, inner, accelerator, memory)] };
 }
 
 function emulationOf({ architecture = "amd64" }: Pick<MachineSpec, "architecture">): Emulation {
   return EMULATION[architecture];
 }
 
-/** The arguments of `qemuProgram` (QEMU 7.2 or later). */
+/** QEMU's arguments (7.2 or later). */
 export function qemuArguments(
   spec: MachineSpec,
   sockets: MachineSockets,
@@ -143,7 +167,7 @@ export function qemuArguments(
     ...(spec.restarts ? [] : ["-no-reboot"]),
     "-S", // stopped until the console is connected, so that its first byte is never lost
     ...("firmware" in spec
-      ? ["-bios", spec.firmware]
+      ? firmwareArguments(spec.architecture ?? "amd64", spec.firmware)
       : ["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", spec.append]),
     ...["-chardev", `socket,id=serial0,path=${sockets.serial},logfile=${sockets.consoleLog},logappend=on`],
     ...["-serial", "chardev:serial0"],

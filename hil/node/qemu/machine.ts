@@ -8,7 +8,7 @@ import { Fault } from "../../fault.ts";
 import type { EventSink } from "../../journal/journal.ts";
 import { Scope } from "../../scope.ts";
 import type { Ailment } from "../definition.ts";
-import { type Accelerator, type GuestMemory, type MachineSpec, qemuArguments, qemuProgram } from "./args.ts";
+import { type Accelerator, type GuestMemory, type MachineSpec, machineCommand } from "./args.ts";
 import { spawnQemu } from "./process.ts";
 import { type ProcessorState, parseRegisters } from "./progress.ts";
 import { MonitorClosed, Qmp } from "./qmp.ts";
@@ -97,7 +97,8 @@ export class Machine {
         monitor: monitor.path,
         consoleLog: join(host.runFolder, `${spec.name}.console`),
       };
-      const qemu = spawnQemu(qemuArguments(spec, sockets, host.accelerator, memory), qemuProgram(spec));
+      const { program, args } = machineCommand(spec, sockets, host.accelerator, memory);
+      const qemu = spawnQemu(args, program);
       scope.defer(`QEMU of ${spec.name}`, async () => {
         qemu.kill("SIGKILL"); // nothing that it could still write is worth the wait
         await qemu.ended;

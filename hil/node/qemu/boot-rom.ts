@@ -1,0 +1,158 @@
+/**
+ * A machine with a boot ROM, as a process that stands where QEMU would: it loads a slot of the disk, starts QEMU with the slot's
+ * kernel, and does so again at each reset of the guest, as a board's ROM does. QEMU by itself would start the first kernel for ever.
+ *
+ * The lab holds two sockets of it, the serial line and the monitor, and sees one machine that lives through its resets.
+ *
+ *   node boot-rom.js DISK SERIAL MONITOR restarts|once PROGRAM ARGUMENTS...
+ *
+ * The sockets that PROGRAM's ARGUMENTS name are SERIAL.rom and MONITOR.rom.
+ */
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { LockedTools } from "../../../image/locked-tool.ts";
+import { type QemuEnd, spawnQemu } from "./process.ts";
+import { type LoadedSlot, loadSlot } from "./slot-loader.ts";
+
+interface Ends {
+  readonly serial: Socket;
+  readonly monitor: Socket;
+}
+
+/** The lab's ends of the sockets. */
+class Relay {
+  readonly #lab: Ends;
+  #machine: Ends | undefined;
+  /** What the lab said to a machine that was just being reset. */
+  #held: string[] = [];
+  #lives = 0;
+
+  constructor(lab: Ends) {
+    this.#lab = lab;
+    lab.serial.on("data", (bytes: Buffer) => this.#machine?.serial.write(bytes));
+    createInterface({ input: lab.monitor }).on("line", (line) => {
+      if (this.#machine === undefined) this.#held.push(line);
+      else this.#machine.monitor.write(`${line}\n`);
+    });
+  }
+
+  say(text: string): void {
+    this.#lab.serial.write(`${text}\r\n`);
+  }
+
+  /** The first life is greeted and let go by the lab, later ones by this. Resolves with why the guest went down. */
+  async attach(machine: Ends): Promise<string | undefined> {
+    const isFirst = ++this.#lives === 1;
+    machine.serial.on("data", (bytes: Buffer) => this.#lab.serial.write(bytes));
+    const lines = createInterface({ input: machine.monitor });
+    let reason: string | undefined;
+    lines.on("line", (line) => {
+      const message: { QMP?: unknown; id?: unknown; event?: unknown; data?: { reason?: string } } = JSON.parse(line);
+      if (!isFirst && message.QMP !== undefined) {
+        for (const execute of ["qmp_capabilities", "cont"])
+          machine.monitor.write(`${JSON.stringify({ execute, id: "rom" })}\n`);
+        for (const held of this.#held.splice(0)) machine.monitor.write(`${held}\n`);
+        this.#machine = machine;
+        return;
+      }
+      if (message.id === "rom") return;
+      if (message.event === "SHUTDOWN") {
+        reason = message.data?.reason;
+        if (isReset(reason)) {
+          this.#machine = undefined;
+          return; // the lab's machine goes on
+        }
+      }
+      this.#lab.monitor.write(`${line}\n`);
+    });
+    if (isFirst) this.#machine = machine;
+    await once(lines, "close");
+    this.#machine = undefined;
+    return reason;
+  }
+}
+
+function isReset(reason: string | undefined): boolean {
+  return reason?.endsWith("reset") === true;
+}
+
+async function main([
+  disk = "",
+  serial = "",
+  monitor = "",
+  restarts = "",
+  ...qemu
+]: readonly string[]): Promise<number> {
+  const tools = await LockedTools.open(false, () => {});
+  const relay = new Relay({ serial: await connected(serial), monitor: await connected(monitor) });
+  const folder = await mkdtemp(join(tmpdir(), "culvert-rom-"));
+  try {
+    for (;;) {
+      const loaded = await loadSlot(disk, folder, tools);
+      for (const note of loaded.notes) relay.say(`boot ROM: ${note}`);
+      relay.say(`boot ROM: starting slot ${loaded.slot}${loaded.trial ? ", which is on trial" : ""}`);
+      const { reason, exitCode, said } = await live(qemu, wordsOf(loaded), { serial, monitor }, relay);
+      if (!isReset(reason) || restarts !== "restarts") {
+        process.stdout.write(said);
+        return exitCode ?? 1;
+      }
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function wordsOf({ kernel, initrd, commandLine, slot, trial }: LoadedSlot): string[] {
+  const words = `${commandLine} gpt culvert.slot=${slot}${trial ? " culvert.trial" : ""}`;
+  return ["-kernel", kernel, "-initrd", initrd, "-append", words];
+}
+
+/** One QEMU, from its start to its end. */
+async function live(
+  [program = "", ...args]: readonly string[],
+  boot: readonly string[],
+  outer: { readonly serial: string; readonly monitor: string },
+  relay: Relay,
+): Promise<QemuEnd & { readonly reason: string | undefined }> {
+  const [serial, monitor] = await Promise.all([accepted(`${outer.serial}.rom`), accepted(`${outer.monitor}.rom`)]);
+  const running = spawnQemu([...args, "-no-reboot", ...boot], program);
+  const connectedEnds = Promise.all([serial.socket, monitor.socket]);
+  const first = await Promise.race([connectedEnds, running.ended.then(() => undefined)]);
+  let reason: string | undefined;
+  if (first !== undefined) {
+    const [serialEnd, monitorEnd] = first;
+    reason = await relay.attach({ serial: serialEnd, monitor: monitorEnd });
+  }
+  const end = await running.ended;
+  serial.close();
+  monitor.close();
+  return { reason, ...end };
+}
+
+async function connected(path: string): Promise<Socket> {
+  const socket = connect(path);
+  await once(socket, "connect");
+  // The lab is gone, and this process with it.
+  socket.on("error", () => process.exit(1));
+  return socket;
+}
+
+async function accepted(path: string): Promise<{ socket: Promise<Socket>; close(): void }> {
+  await rm(path, { force: true });
+  const server = createServer();
+  const socket = once(server, "connection").then(([end]: Socket[]) => {
+    end?.on("error", () => {}); // QEMU is gone: its end says more
+    return end as Socket;
+  });
+  server.listen(path);
+  await once(server, "listening");
+  return { socket, close: () => void server.close() };
+}
+
+process.exitCode = await main(process.argv.slice(2));
+process.exit();
