@@ -26,7 +26,7 @@ import { exitStatus, reportLines, reportVulnerabilities } from "./vulnerability-
 const HELP = `culvert image: builds firmware images
 
   culvert image build [--board NAME]     build the disk .culvert/flashable/NAME/culvert-NAME.img (board x86_64)
-                                         and the update culvert-NAME.update beside it, signed with this
+                                         and the update culvert-NAME.bundle beside it, signed with this
                                          checkout's development key unless a key is given
                       [--quick]          pack in seconds, larger: for development
                       [--key FILE]       sign with an ed25519 key in PEM

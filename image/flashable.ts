@@ -61,7 +61,7 @@ export interface BuiltFlashable {
 }
 
 /** Raise it when the builder makes another disk of the same inputs. */
-const FORMAT = "flashable-1";
+const FORMAT = "flashable-2";
 const SLOT_NAME = "slot.sqfs";
 
 /** Builds the disk or finds it built. Throws an ImageError for everything a person can put right. */
@@ -74,7 +74,7 @@ export async function buildFlashable(request: FlashableRequest): Promise<BuiltFl
   const key = keyOfDisk(imageKey, loader, signingKey, quick);
   const compression = quick ? QUICK_COMPRESSION : board.slotCompression;
   const folder = request.folder ?? join(flashableFolder, board.name);
-  const [disk, bundle] = [`culvert-${board.name}.img`, `culvert-${board.name}.update`];
+  const [disk, bundle] = [`culvert-${board.name}.img`, `culvert-${board.name}.bundle`];
   const fresh = await inTurn(folder, async () => {
     if ((await readManifest(folder))?.key === key) return false;
     const kernel = await Kernel.of(board.machine, inputs.prepared);

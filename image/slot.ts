@@ -72,6 +72,8 @@ async function append(tree: Tree, epoch: number, tools: LockedTools, file: strin
       await chmod(target, mode); // whatever the umask
     }
     const args = [staging, file, "-all-root", "-no-xattrs", "-no-recovery", "-quiet", "-no-progress"];
+    // The root of the slot gets it too, and mkdtemp's lets nobody in but root.
+    await chmod(staging, 0o755);
     // Folders get the date of what was last put into them; the variable turns every date after it into itself.
     await tools.run("/usr/bin/mksquashfs", args, { env: { SOURCE_DATE_EPOCH: String(epoch) } });
   } finally {

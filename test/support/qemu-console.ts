@@ -11,8 +11,11 @@ export class QemuConsole {
   seen = "";
   readonly #qemu: ChildProcessWithoutNullStreams;
   readonly #exited: Promise<unknown>;
+  readonly #patienceMs: number;
 
-  constructor(program: string, args: readonly string[]) {
+  /** `patienceMs`: far beyond what anything takes that is waited for. */
+  constructor(program: string, args: readonly string[], patienceMs: number = PATIENCE_MS) {
+    this.#patienceMs = patienceMs;
     this.#qemu = spawn(program, ["-nodefaults", "-display", "none", "-serial", "stdio", ...args]);
     this.#exited = once(this.#qemu, "close");
     this.#qemu.stdout.setEncoding("utf8").on("data", (text: string) => (this.seen += text));
@@ -21,7 +24,7 @@ export class QemuConsole {
 
   /** Waits until the console shows `pattern` behind position `from`; returns the position after it. */
   async expect(pattern: RegExp, from = 0): Promise<number> {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const signal = AbortSignal.timeout(this.#patienceMs);
     for (;;) {
       const match = pattern.exec(this.seen.slice(from));
       if (match) return from + match.index + match[0].length;

@@ -1,0 +1,283 @@
+/**
+ * Updates of a real device in QEMU, good ones and bad ones, and power cuts at any instant:
+ * `npm run update:campaign -- [--cases NAME,...] [--firmware bios|uefi] [--states N] [--boots M] [--seed S] [--folder DIR]`.
+ * The device starts from its flashable disk by its own boot loader, is set up over its serial console, and gets its updates by
+ * `culvert flash` over SSH. For the cuts one update is recorded, write by write; N disks that a power cut may have left are read as
+ * boot loader and device read them, and M of them are booted. Status 1 when one case is not as promised; DIR then keeps the disks.
+ */
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { diskLayout, extentOf } from "../../image/disk-layout.ts";
+import { buildFlashable } from "../../image/flashable.ts";
+import { writeBundle } from "../../image/sign.ts";
+import { CutFlash, type Places } from "../support/cut-flash.ts";
+import { CutDisk, plannedCuts } from "../support/power-cut.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
+import { signingKey } from "../support/signed-slots.ts";
+import { type Health, startUntilRest, wholeSlots } from "../support/slot-reader.ts";
+import { makeSshKey, SlottedMachine } from "../support/slotted-machine.ts";
+import { diskWith, firmware, type Illness, repackSlot } from "../support/update-images.ts";
+import { countEntries, parseWriteLog } from "../support/write-log.ts";
+
+const BOARD = "x86_64";
+const CASES = ["refusals", "happy", "cuts", "panics", "dies", "deaf", "hangs"] as const;
+type Case = (typeof CASES)[number];
+
+const { values } = parseArgs({
+  options: {
+    cases: { type: "string", default: CASES.join(",") },
+    firmware: { type: "string", default: "bios" },
+    states: { type: "string", default: "1000" },
+    boots: { type: "string", default: "20" },
+    seed: { type: "string", default: "1" },
+    folder: { type: "string" },
+  },
+});
+const cases = values.cases.split(",").map((name) => CASES.find((each) => each === name) ?? wrong(`--cases ${name}`));
+const loader =
+  values.firmware === "bios" || values.firmware === "uefi" ? values.firmware : wrong(`--firmware ${values.firmware}`);
+const states = count("states");
+const boots = count("boots");
+const seed = count("seed");
+
+function count(name: "states" | "boots" | "seed"): number {
+  const number = Number(values[name]);
+  return Number.isSafeInteger(number) && number >= 0 ? number : wrong(`--${name} ${values[name]}`);
+}
+function wrong(what: string): never {
+  process.stderr.write(
+    `update: ${what}: cases are ${CASES.join(", ")}; firmware is bios or uefi; counts are whole numbers\n`,
+  );
+  process.exit(2);
+}
+
+const startedMs = performance.now();
+function say(text: string): void {
+  process.stdout.write(`[${((performance.now() - startedMs) / 1000).toFixed(0).padStart(4)} s] ${text}\n`);
+}
+const failures: string[] = [];
+function check(what: string, isRight: boolean, said: string): void {
+  say(`${isRight ? "ok  " : "FAIL"} ${what}`);
+  if (isRight) return;
+  failures.push(what);
+  say(`     ${said.trim().split("\n").slice(-12).join("\n     ")}`);
+}
+
+const folder = values.folder ?? mkdtempSync(join(tmpdir(), "culvert-update-"));
+mkdirSync(folder, { recursive: true });
+const inFolder = (name: string): string => join(folder, name);
+const key = signingKey("development");
+const machines: SlottedMachine[] = [];
+
+async function start(disk: string, writeLog?: string): Promise<SlottedMachine> {
+  const machine = await SlottedMachine.start({
+    disk,
+    sshKey,
+    firmware: loader,
+    ...(writeLog !== undefined && { writeLog }),
+  });
+  machines.push(machine);
+  return machine;
+}
+
+let sshKey = "";
+let slotSquashfs = "";
+let healthy: Buffer = Buffer.alloc(0);
+
+/** A bundle with this content; returns its file. */
+async function bundle(
+  name: string,
+  version: string,
+  change: { illness?: Illness; rollbackIndex?: number; board?: string; other?: boolean } = {},
+): Promise<string> {
+  const { illness, rollbackIndex = 1, board = BOARD, other = false } = change;
+  const squashfs =
+    illness === undefined ? healthy : await repackSlot(slotSquashfs, inFolder(`pack-${illness}`), illness);
+  const slot = await firmware(squashfs, other ? signingKey() : key, { version, rollbackIndex, board });
+  await writeBundle(slot, inFolder(`${name}.bundle`));
+  return inFolder(`${name}.bundle`);
+}
+
+/** Everything that must be refused leaves the device as it was. */
+async function refusals(machine: SlottedMachine): Promise<void> {
+  const refused = async (what: string, file: string, why: RegExp): Promise<void> => {
+    const { said, status } = await machine.flash(file);
+    check(what, status === 1 && why.test(said), said);
+  };
+  const good = readFileSync(await bundle("good", "1.1"));
+  good[good.length - 5_000_000] = (good[good.length - 5_000_000] ?? 0) ^ 1;
+  writeFileSync(inFolder("corrupted.bundle"), good);
+  await refused(
+    "a corrupted bundle is refused",
+    inFolder("corrupted.bundle"),
+    /MiB \d+ of the bundle is not what was signed/,
+  );
+  await refused(
+    "a bundle of another key is refused",
+    await bundle("key", "1.1", { other: true }),
+    /not signed by a key/,
+  );
+  await refused(
+    "a bundle for another board is refused",
+    await bundle("board", "1.1", { board: "arm64" }),
+    /for board arm64/,
+  );
+  const old = await bundle("old", "0.9", { rollbackIndex: 0 });
+  await refused("a downgrade is refused", old, /older than this device goes back to/);
+  const remote = await machine.ssh("update allow-downgrade");
+  check(
+    "a downgrade cannot be allowed over SSH",
+    remote.status === 1 && /serial console only/.test(remote.said),
+    remote.said,
+  );
+  const allowed = await machine.run("update allow-downgrade");
+  check("it is allowed on the serial console", /let in for 10 minutes/.test(allowed), allowed);
+  const installed = await machine.ssh("update");
+  check(
+    "nothing of all that is armed",
+    /^a +runs, committed .*\nb +spare +empty/m.test(installed.said),
+    installed.said,
+  );
+}
+
+/** An update that is healthy: installed, started and committed. */
+async function happy(machine: SlottedMachine): Promise<void> {
+  const { said, status } = await machine.flash(await bundle("next", "2.0"));
+  check(
+    "a healthy update commits, and culvert flash says so",
+    status === 0 && /slot b runs version 2\.0, committed/.test(said),
+    said,
+  );
+  say(`     ${said.trim().split("\n").at(-1)}`);
+}
+
+/** An update that comes to nothing: the slot before it runs again, and says why. `machine` runs what commits to `running`. */
+async function ill(machine: SlottedMachine, illness: Illness, reason: RegExp): Promise<void> {
+  const before = await machine.ssh("update");
+  const [, running = "?"] = /^([ab]) +runs/m.exec(before.said) ?? [];
+  const began = performance.now();
+  const { said, status } = await machine.flash(await bundle(illness, "3.0", { illness }));
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  const isRight =
+    status === 1 && new RegExp(`slot ${running} runs version .*, committed: the update was taken back`).test(said);
+  check(
+    `a firmware that ${illness}: slot ${running} runs again after ${seconds} s, and says why`,
+    isRight && reason.test(said),
+    said,
+  );
+  say(`     ${said.trim().split("\n").at(-1)}`);
+}
+
+async function cuts(before: Buffer, writeLog: string, firstEntry: number): Promise<void> {
+  const parsed = parseWriteLog(readFileSync(writeLog));
+  if (!parsed.ok) throw new Error(`QEMU's log of writes: ${parsed.problem}`);
+  const { entries } = parsed.log;
+  const layout = diskLayout(BOARD);
+  const names = ["BOOT", "culvert-state", "slot-a", "slot-b"] as const;
+  const places: Places = new Map(names.map((name) => [name, extentOf(layout, name)]));
+  const random = new SeededRandom(seed);
+  const plan = plannedCuts(states, firstEntry, entries.length, random);
+  const disk = new CutDisk(parsed.log, before);
+  const toBoot = new Set(Array.from({ length: boots }, (_, index) => Math.floor(((index + 0.5) * states) / boots)));
+  const rests = new Map<string, number>();
+  const booted: Promise<void>[] = [];
+  let running = 0;
+  for (const [index, { cut, fate }] of plan.entries()) {
+    const state = disk.cutAt(cut, fate, random);
+    const told = `seed ${seed}, cut after ${cut} of ${entries.length} (${fate})`;
+    const whole = await wholeSlots(new CutFlash(state, places));
+    let first = "";
+    for (const health of ["healthy", "ill", "dead"] satisfies Health[]) {
+      const { starts } = await startUntilRest(new CutFlash(state, places), whole, health, told);
+      first = starts[0] ?? "";
+      const end = `${health}: rests on slot ${starts.at(-1)}`;
+      rests.set(end, (rests.get(end) ?? 0) + 1);
+    }
+    if (!toBoot.has(index)) continue;
+    const file = inFolder(`cut-${index}.img`);
+    state.writeTo(file);
+    while (running >= 2) await Promise.race(booted);
+    running++;
+    booted.push(bootCut(file, first, told).finally(() => running--));
+  }
+  say(
+    `     ${entries.length - firstEntry} writes and flushes of one update, cut ${plan.length} times: ${[...rests].map(([end, n]) => `${end} ${n}`).join(", ")}`,
+  );
+  check(
+    `${plan.length} disks that a power cut left: a whole slot starts each time, and the device comes to rest`,
+    true,
+    "",
+  );
+  await Promise.all(booted);
+}
+
+async function bootCut(file: string, slot: string, told: string): Promise<void> {
+  const machine = await start(file);
+  try {
+    const greeting = await machine.logIn();
+    check(`booted: ${told}: slot ${slot}`, greeting.includes(`Slot ${slot} runs version`), greeting);
+  } catch (error) {
+    check(`booted: ${told}: slot ${slot}`, false, String(error));
+  } finally {
+    await machine.cutPower();
+    rmSync(file, { force: true });
+  }
+}
+
+async function run(wanted: ReadonlySet<Case>): Promise<void> {
+  sshKey = await makeSshKey(folder);
+  const built = await buildFlashable({
+    board: BOARD,
+    locked: false,
+    quick: true,
+    folder: inFolder("built"),
+    onProgress: (event) => event.kind === "start" && say(event.step),
+  });
+  slotSquashfs = join(built.disk, "..", "slot.sqfs");
+  healthy = readFileSync(slotSquashfs);
+  const disk = inFolder("device.img");
+  const layout = diskLayout(BOARD);
+  await diskWith(built.disk, disk, await firmware(healthy, key, { version: "1.0" }), extentOf(layout, "slot-a"));
+  const first = await start(disk);
+  await first.setUp();
+  say("the device is set up");
+  if (wanted.has("refusals")) await refusals(first);
+  first.console.write("poweroff\r");
+  await first.console.stopped();
+  const before = inFolder("before.img");
+  copyFileSync(disk, before);
+  const writeLog = inFolder("writes.log");
+  writeFileSync(writeLog, "");
+  let machine = await start(disk, writeLog);
+  await machine.logIn();
+  const firstEntry = countEntries(writeLog);
+  if (wanted.has("happy") || wanted.has("cuts")) await happy(machine);
+  machine.console.write("poweroff\r");
+  await machine.console.stopped();
+  if (wanted.has("cuts")) await cuts(readFileSync(before), writeLog, firstEntry);
+  rmSync(writeLog);
+  const illnesses: readonly [Illness, RegExp][] = [
+    ["panics", /started 3 times and never got as far/],
+    ["dies", /started 3 times and never got as far/],
+    ["deaf", /PPTP service/],
+    ["hangs", /started 3 times and never got as far/],
+  ];
+  if (!illnesses.some(([name]) => wanted.has(name))) return;
+  machine = await start(disk);
+  await machine.logIn();
+  for (const [name, reason] of illnesses) if (wanted.has(name)) await ill(machine, name, reason);
+}
+
+try {
+  await run(new Set(cases));
+} catch (error) {
+  check("the campaign runs to its end", false, error instanceof Error ? (error.stack ?? error.message) : String(error));
+} finally {
+  for (const machine of machines) machine.console.kill();
+}
+say(failures.length === 0 ? "all as promised" : `${failures.length} not as promised; the disks are in ${folder}`);
+if (failures.length === 0 && values.folder === undefined) rmSync(folder, { recursive: true, force: true });
+process.exitCode = failures.length === 0 ? 0 : 1;
