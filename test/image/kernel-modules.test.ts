@@ -104,6 +104,7 @@ describe("module index", () => {
           depends: ["libarc4", "slhc"],
           wants: ["arc4", "crypto-sha1"],
           aliases: ["ppp-compress-18"],
+          firmware: [],
         },
       ],
     });
