@@ -14,8 +14,10 @@ import { runTool } from "./host-tool.ts";
 import { inStep, type Progress } from "./progress.ts";
 import { cacheFolder, projectRoot, workFolder } from "./project.ts";
 
-/** What both builds use of the working folder: packages as fetched, and the signing key. */
-const SHARED: readonly string[] = ["cache/debs", "keys"];
+/** What both builds use of the working folder: packages as fetched. */
+const SHARED: readonly string[] = ["cache/debs"];
+/** What the other build gets a copy of: the signing key, which its owner alone may read. */
+const KEYS = "keys";
 
 /** As unlike the usual surroundings as they can be without rights. A date cannot be set, but a rebuild comes later. */
 const SURROUNDINGS = { TZ: "Pacific/Kiritimati", LC_ALL: "C.UTF-8", LANG: "tr_TR.UTF-8", HOME: "/nonexistent" };
@@ -87,6 +89,8 @@ async function copyProject(other: string, shared: readonly string[]): Promise<nu
     await mkdir(dirname(join(other, ".culvert", name)), { recursive: true });
     await symlink(join(workFolder, name), join(other, ".culvert", name));
   }
+  if (existsSync(join(workFolder, KEYS)))
+    await cp(join(workFolder, KEYS), join(other, ".culvert", KEYS), { recursive: true });
   for (const name of ["replacements-amd64.json", "replacements-arm64.json", "replacements-mipsel.json"]) {
     if (existsSync(join(cacheFolder, name))) await cp(join(cacheFolder, name), join(other, ".culvert/cache", name));
   }

@@ -3,8 +3,9 @@ import type { Appliance } from "../service/appliance.ts";
 import type { Edit } from "../service/edit.ts";
 import type { LoadMode } from "../service/loading.ts";
 import { type CommandOutcome, committedLines, type Receive, runCommand, type Shell } from "./command.ts";
-import { tokenize, type Understood, understand } from "./grammar.ts";
+import { type Understood, understand } from "./grammar.ts";
 import { InputError, InputStream, linesOf } from "./input-stream.ts";
+import { nothingTaken, takeLine } from "./load-lines.ts";
 
 /** Longer than any setting. */
 const LONGEST_LINE_BYTES = 4096;
@@ -138,14 +139,11 @@ export class CommandRun {
     const edit = this.#appliance.beginEdit(this.#who);
     const loading = edit.load(mode);
     for await (const line of linesOf(this.#input, LONGEST_LINE_BYTES)) {
-      const text = line.trim();
-      if (text === "end") break;
-      if (text === "" || text.startsWith("#")) continue;
-      const refusal = loading.take(tokenize(text).map((token) => token.text));
-      if (refusal !== undefined) this.#say([`% line ${loading.lines}: ${refusal.problem}`, `  ${refusal.hint}`]);
+      const said = takeLine(loading, line);
+      if (said === "end") break;
+      if (said.length > 0) this.#say(said);
     }
-    if (!edit.finish(loading))
-      return this.#say([`% Nothing was taken: ${loading.wrong} of ${loading.lines} lines are wrong.`]);
+    if (!edit.finish(loading)) return this.#say(nothingTaken(loading));
     return this.#commit(edit, trialMinutes);
   }
 

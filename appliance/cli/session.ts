@@ -1,4 +1,4 @@
-/** One console: bytes in, text out, from the login to the last command. Pure but for the password check, which takes its time. */
+/** One console: bytes in, text out, from the login to the last command. No IO; what takes its time is waited for. */
 import type { Config } from "../config/config.ts";
 import type { LogLevel } from "../ports.ts";
 import type { Appliance } from "../service/appliance.ts";
@@ -6,14 +6,16 @@ import type { Loading } from "../service/loading.ts";
 import { type Login, whoIs } from "../service/logins.ts";
 import { type CommandOutcome, overtakenLines, runCommand, type Shell } from "./command.ts";
 import type { Mode } from "./commands.ts";
-import { columnOf, complete, ENTER, tokenize, understand } from "./grammar.ts";
+import { completion, wordsAtCursor } from "./completion.ts";
+import { columnOf, tokenize, understand } from "./grammar.ts";
 import { type Key, KeyDecoder } from "./key.ts";
 import { LineEditor } from "./line-editor.ts";
-import { helpLines, WIDTH, wrap } from "./output.ts";
+import { nothingTaken, takeLine } from "./load-lines.ts";
+import { LoginDialogue } from "./login-dialogue.ts";
+import { WIDTH, wrap } from "./output.ts";
 import { Pager } from "./pager.ts";
 import { greetingLines } from "./update-output.ts";
 
-const ADMINISTRATOR = "admin";
 const DEFAULT_LENGTH = 24;
 /** Behind the login. */
 const INSIDE: ReadonlySet<string> = new Set(["shell", "asked", "load", "stream"]);
@@ -32,10 +34,8 @@ export interface SessionOptions {
 }
 
 type State =
-  | { readonly at: "new-password" }
-  | { readonly at: "repeat-password"; readonly password: string }
+  /** Nobody is logged in. */
   | { readonly at: "login" }
-  | { readonly at: "password"; readonly name: string }
   | { readonly at: "checking" }
   | { readonly at: "shell" }
   /** A question that `yes` answers. */
@@ -50,6 +50,7 @@ type State =
 export class ConsoleSession {
   readonly #appliance: Appliance;
   readonly #options: SessionOptions;
+  readonly #dialogue: LoginDialogue;
   readonly #decoder = new KeyDecoder();
   readonly #pager = new Pager();
   #editor = new LineEditor();
@@ -66,14 +67,20 @@ export class ConsoleSession {
     this.#appliance = appliance;
     this.#options = options;
     this.#shell = this.#newShell();
+    this.#dialogue = new LoginDialogue(appliance, {
+      write: (text) => this.#write(text),
+      ask: (question, answer) => this.#ask({ at: "login" }, question, answer),
+      wait: (answer, failure, then) => this.#await(answer, failure, then),
+      log: (level, text) => this.#log(level, text),
+      enter: (said) => this.#logIn(said),
+    });
   }
 
   /** Writes the first prompt. */
   start(): void {
     const { remote } = this.#options;
     if (remote !== undefined) this.#logIn(`a session from ${remote.from}`);
-    else if (this.#appliance.administrator.hasPassword) this.#askName();
-    else this.#askNewPassword("Set the administrator password\n");
+    else this.#dialogue.start();
   }
 
   /** The far end's window, in characters; 0 where it does not know. What is on the screen stays as it is. */
@@ -174,18 +181,8 @@ export class ConsoleSession {
   #line(line: string): void {
     const state = this.#state;
     switch (state.at) {
-      case "new-password":
-        this.#newPassword(line);
-        break;
-      case "repeat-password":
-        this.#repeatedPassword(state.password, line);
-        break;
       case "login":
-        if (line.trim() === "") this.#askName();
-        else this.#ask({ at: "password", name: line.trim() }, "Password: ", "hidden");
-        break;
-      case "password":
-        this.#checkPassword(state.name, line);
+        this.#dialogue.answer(line);
         break;
       case "shell":
         this.#command(line);
@@ -201,47 +198,6 @@ export class ConsoleSession {
       case "ended":
         break;
     }
-  }
-
-  #newPassword(password: string): void {
-    const refusal = this.#appliance.administrator.refusePassword(password);
-    if (refusal !== undefined) this.#askNewPassword(`${refusal}\n`);
-    else this.#ask({ at: "repeat-password", password }, "Repeat password: ", "hidden");
-  }
-
-  #repeatedPassword(password: string, again: string): void {
-    // The line was cut while the first one was being stored: who comes now has to know it.
-    if (this.#appliance.administrator.hasPassword) {
-      this.start();
-      return;
-    }
-    if (password !== again) {
-      this.#askNewPassword("They differ. Nothing was set.\n");
-      return;
-    }
-    const stored = this.#appliance.administrator.setPassword(password);
-    this.#await(stored, "the password could not be stored", () => {
-      this.#logIn("the administrator password was set");
-    });
-  }
-
-  #checkPassword(name: string, password: string): void {
-    this.#await(
-      this.#appliance.administrator.tryPassword(password, "console"),
-      "the password could not be checked",
-      (attempt) => {
-        // An unknown name takes as long and says the same.
-        if (attempt.result === "right" && name === ADMINISTRATOR) {
-          this.#logIn("the administrator logged in");
-          return;
-        }
-        this.#log("warning", `login as "${name}" refused`);
-        if (attempt.result === "wait")
-          this.#write(`Too many wrong passwords. Try again in ${Math.ceil(attempt.waitMs / 1000)} seconds.\n`);
-        else this.#write("Login incorrect\n");
-        this.#askName();
-      },
-    );
   }
 
   /** Keys wait until the answer is there. One that comes after the line was cut is not heard. A failure is logged and said. */
@@ -369,21 +325,17 @@ export class ConsoleSession {
 
   /** One line of a configuration. `end` ends it; Ctrl-C gives it up. */
   #load(loading: Loading, line: string): void {
-    const text = line.trim();
-    if (text === "end") {
+    const said = takeLine(loading, line);
+    if (said === "end") {
       this.#enterShell(this.#loaded(loading));
       return;
     }
-    if (text !== "" && !text.startsWith("#")) {
-      const refusal = loading.take(tokenize(text).map((token) => token.text));
-      if (refusal !== undefined) this.#write(`% line ${loading.lines}: ${refusal.problem}\n  ${refusal.hint}\n`);
-    }
+    this.#write(said.map((each) => `${each}\n`).join(""));
     this.#askForLine(loading);
   }
 
   #loaded(loading: Loading): readonly string[] {
-    if (this.#shell.edit?.finish(loading) !== true)
-      return [`% Nothing was taken: ${loading.wrong} of ${loading.lines} lines are wrong.`];
+    if (this.#shell.edit?.finish(loading) !== true) return nothingTaken(loading);
     const count = loading.lines === 1 ? "1 line" : `${loading.lines} lines`;
     return [`${count} taken. compare shows what changes.`];
   }
@@ -403,7 +355,7 @@ export class ConsoleSession {
     this.#shell = this.#newShell();
     this.#editor = new LineEditor();
     const { remote } = this.#options;
-    if (remote === undefined) this.#askName();
+    if (remote === undefined) this.#dialogue.start();
     else {
       this.#state = { at: "ended" };
       remote.ended();
@@ -418,29 +370,21 @@ export class ConsoleSession {
   }
 
   #complete(): void {
-    const before = this.#editor.beforeCursor;
-    const { partial, candidates } = complete(
-      before,
-      this.#mode,
-      this.#shell.edit?.candidate ?? this.#appliance.running,
-    );
-    const words = candidates.filter((candidate) => !candidate.placeholder).map(({ word }) => word);
-    const common = words.reduce((a, b) => a.slice(0, commonLength(a, b)), words[0] ?? "");
-    const rest = common.slice(partial.length) + (words.length === 1 && candidates.length === 1 ? " " : "");
-    if (rest !== "") this.#write(this.#editor.insert(rest));
-    else if (words.length > 1) this.#help("\n");
+    const { insert, several } = completion(this.#editor.beforeCursor, this.#mode, this.#shown);
+    if (insert !== "") this.#write(this.#editor.insert(insert));
+    else if (several) this.#help("\n");
     else this.#write(BELL);
   }
 
   /** The words that can stand at the cursor, below the line, and the line again. */
   #help(first: string): void {
-    const { candidates } = complete(
-      this.#editor.beforeCursor,
-      this.#mode,
-      this.#shell.edit?.candidate ?? this.#appliance.running,
-    );
-    const lines = helpLines(candidates.filter((each) => each !== ENTER || this.#editor.text.trim() !== ""));
+    const { beforeCursor, text } = this.#editor;
+    const lines = wordsAtCursor(beforeCursor, text, this.#mode, this.#shown);
     this.#write(`${first}${lines.map((line) => `${line}\n`).join("")}${this.#editor.redraw()}`);
+  }
+  /** Whose names are offered. */
+  get #shown(): Config {
+    return this.#shell.edit?.candidate ?? this.#appliance.running;
   }
 
   #inQuotes(): boolean {
@@ -460,13 +404,6 @@ export class ConsoleSession {
   #enterShell(lines: readonly string[] = []): void {
     this.#state = { at: "shell" };
     this.#show(lines);
-  }
-  #askName(): void {
-    this.#ask({ at: "login" }, `${this.#appliance.name} login: `, "plain");
-  }
-  #askNewPassword(first: string): void {
-    this.#write(first);
-    this.#ask({ at: "new-password" }, "New password: ", "hidden");
   }
   /** After Ctrl-C: the shell's prompt, or the first question. */
   #again(): void {
@@ -501,10 +438,4 @@ export class ConsoleSession {
     const who = whoIs({ line: this.#way, from: remote?.from });
     return { length: terminal ? DEFAULT_LENGTH : 0, hasOwnLength: false, edit: undefined, who, way: this.#way };
   }
-}
-
-function commonLength(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length++;
-  return length;
 }
