@@ -2,12 +2,11 @@
 
 import type { LabClock } from "../clock.ts";
 import { defineLab, type LabOf } from "../lab.ts";
-import { natBox } from "../net/services/nat-box.ts";
 import { serviceHost } from "../net/services/service-host.ts";
 import { device } from "../node/device.ts";
 import type { DeviceConsole } from "../node/device-console.ts";
 import { lanHost } from "../peers/lan-host.ts";
-import { type DialedCall, type Dialing, pptpLinux } from "../peers/pptp-linux.ts";
+import type { DialedCall, Dialing } from "../peers/pptp-linux.ts";
 import type { PingResult } from "../peers/traffic.ts";
 import { windowsProfile } from "../peers/windows.ts";
 import { check, type Stage } from "../scenario.ts";
@@ -23,6 +22,7 @@ import {
   POOL_START,
 } from "../scenarios/head-office.ts";
 import { transfer, untilReached } from "../scenarios/tunnel-claims.ts";
+import type { TwoHomes } from "../scenarios/two-homes.ts";
 import type { Cell } from "./cell.ts";
 import { commandsOf, type Ends, protectionOf } from "./ends.ts";
 
@@ -90,30 +90,9 @@ export function pptpLinuxEnds({ node, link, clock }: HeadOffice): Ends {
 
 // --- pptp-linux behind a NAT box ------------------------------------------------------------------------------------
 
-const HOME_ROUTER = "192.168.77.1";
-
-/** alice, bob ── home 192.168.77.0/24 ── nat ── internet 203.0.113.0/24 ── wan device lan ── office 192.168.1.0/24 ── office */
-export function homesWith(under: DeviceNode) {
-  return defineLab({
-    nodes: {
-      device: under,
-      alice: pptpLinux({ address: "192.168.77.10/24", gateway: HOME_ROUTER }),
-      bob: pptpLinux({ address: "192.168.77.11/24", gateway: HOME_ROUTER }),
-      nat: natBox({ inside: `${HOME_ROUTER}/24`, outside: "203.0.113.50/24" }),
-      office: serviceHost({ address: `${OFFICE}/24`, gateway: "192.168.1.1" }),
-    },
-    links: {
-      home: ["alice.eth0", "bob.eth0", "nat.inside"],
-      internet: ["nat.outside", "device.wan"],
-      office: ["office.eth0", "device.lan"],
-    },
-  });
-}
-type Homes = LabOf<ReturnType<typeof homesWith>>;
-
 const BOB: Dialing = { ...ALICE, user: "bob" };
 
-export const homesConfigured: Stage<Homes> = {
+export const homesConfigured: Stage<TwoHomes> = {
   claim: "the device is set up, and both callers reach it through the NAT box",
   async run({ node }, step) {
     await step("set the administrator's password at the first login", () => node.device.console.login(ADMIN_PASSWORD));
@@ -136,7 +115,7 @@ export const homesConfigured: Stage<Homes> = {
   },
 };
 
-export function homesEnds({ node, link, clock }: Homes): Ends {
+export function homesEnds({ node, link, clock }: TwoHomes): Ends {
   const calls = new Map<"alice" | "bob", DialedCall>();
   const dial = async (who: "alice" | "bob", cell: Cell): Promise<void> => {
     const as = who === "alice" ? ALICE : BOB;

@@ -5,12 +5,12 @@ import { DEVICE_BOARD, device } from "../node/device.ts";
 import { defineSuite, type Scenario, type Stage, type Suite } from "../scenario.ts";
 import { branchOfficeConfigured, branchOfficeWith } from "../scenarios/branch-office.ts";
 import { headOfficeConfigured, headOfficeWith } from "../scenarios/head-office.ts";
+import { twoHomes } from "../scenarios/two-homes.ts";
 import { type Cell, cellName } from "./cell.ts";
 import type { Ends } from "./ends.ts";
 import {
   homesConfigured,
   homesEnds,
-  homesWith,
   poptopEnds,
   pptpLinuxEnds,
   twoDevicesConfigured,
@@ -33,7 +33,7 @@ export function suitesOf(cells: readonly Cell[], defect?: SourceReplacement): re
   const straight = pptpLinux.filter((cell) => !behindNat(cell));
   const suites = [
     matrixSuite("pptp-linux", straight, headOfficeWith(under), headOfficeConfigured, pptpLinuxEnds),
-    matrixSuite("pptp-linux-nat", pptpLinux.filter(behindNat), homesWith(under), homesConfigured, homesEnds),
+    matrixSuite("pptp-linux-nat", pptpLinux.filter(behindNat), twoHomes(under), homesConfigured, homesEnds),
     matrixSuite("windows-10", of("windows-10", "server"), windowsWith(under), windowsConfigured, windowsEnds),
     matrixSuite("poptop", of("poptop", "client"), branchOfficeWith(under), branchOfficeConfigured, poptopEnds),
     matrixSuite(

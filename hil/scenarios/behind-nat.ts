@@ -1,18 +1,15 @@
 /** Suite `behind-nat`: two clients behind one NAT box call the device, for each way in which such boxes treat PPTP. */
-import { defineLab, type LabOf } from "../lab.ts";
-import { natBox } from "../net/services/nat-box.ts";
 import type { PptpAlgMode } from "../net/services/pptp-alg-mode.ts";
-import { serviceHost } from "../net/services/service-host.ts";
 import { device } from "../node/device.ts";
 import { STRONGEST } from "../peers/pppd.ts";
-import { DialError, type Dialing, pptpLinux } from "../peers/pptp-linux.ts";
+import { DialError, type Dialing } from "../peers/pptp-linux.ts";
 import { check, defineSuite, type Scenario, type Stage, type Step } from "../scenario.ts";
+import { OFFICE } from "./head-office.ts";
 import { pingAll } from "./tunnel-claims.ts";
+import { type TwoHomes, twoHomes } from "./two-homes.ts";
 
 const ADMIN_PASSWORD = "lab-Admin-1";
 const DEVICE = "203.0.113.1";
-const OFFICE = "192.168.1.10";
-const HOME_ROUTER = "192.168.77.1";
 
 const CONFIGURATION = [
   `set interfaces wan address ${DEVICE}/24`,
@@ -25,24 +22,9 @@ const CONFIGURATION = [
   "set vpn account bob password s3cret",
 ];
 
-/** alice, bob ── home 192.168.77.0/24 ── nat ── internet 203.0.113.0/24 ── wan device lan ── office 192.168.1.0/24 ── office */
-const lab = defineLab({
-  nodes: {
-    device: device(),
-    alice: pptpLinux({ address: "192.168.77.10/24", gateway: HOME_ROUTER }),
-    bob: pptpLinux({ address: "192.168.77.11/24", gateway: HOME_ROUTER }),
-    nat: natBox({ inside: `${HOME_ROUTER}/24`, outside: "203.0.113.50/24" }),
-    office: serviceHost({ address: `${OFFICE}/24`, gateway: "192.168.1.1" }),
-  },
-  links: {
-    home: ["alice.eth0", "bob.eth0", "nat.inside"],
-    internet: ["nat.outside", "device.wan"],
-    office: ["office.eth0", "device.lan"],
-  },
-});
-type Homes = LabOf<typeof lab>;
+const lab = twoHomes(device());
 
-const configured: Stage<Homes> = {
+const configured: Stage<TwoHomes> = {
   claim: "the device is set up, and both clients reach it through the NAT box",
   async run({ node }, step) {
     await step("set the administrator's password at the first login", () => node.device.console.login(ADMIN_PASSWORD));
@@ -61,8 +43,8 @@ function callOf(user: "alice" | "bob"): Dialing {
 function scenario(
   alg: PptpAlgMode,
   claim: string,
-  run: (node: Homes["node"], step: Step) => Promise<void>,
-): Scenario<Homes, "configured"> {
+  run: (node: TwoHomes["node"], step: Step) => Promise<void>,
+): Scenario<TwoHomes, "configured"> {
   return {
     name: alg,
     claim,
@@ -74,7 +56,7 @@ function scenario(
   };
 }
 
-async function bothCall(node: Homes["node"], step: Step): Promise<void> {
+async function bothCall(node: TwoHomes["node"], step: Step): Promise<void> {
   await step("alice dials", () => node.alice.dial(callOf("alice")));
   await step("bob dials while alice's call is up", () => node.bob.dial(callOf("bob")));
   await step("the NAT box knows two calls of different outside Call IDs", () => {
@@ -90,7 +72,7 @@ async function bothCall(node: Homes["node"], step: Step): Promise<void> {
   });
 }
 
-async function nobodyCalls(node: Homes["node"], step: Step): Promise<void> {
+async function nobodyCalls(node: TwoHomes["node"], step: Step): Promise<void> {
   await step("alice's call does not come up", async () => {
     const error = await node.alice.dial(callOf("alice")).catch((reason: unknown) => reason);
     check(error instanceof DialError, "it came up");

@@ -16,6 +16,8 @@ const SITTINGS = 20;
 const LONGEST_ANSWER_MS = 5000;
 const LONGEST_ANSWER = 4_000_000;
 const LONGEST_SETTLING = 200;
+/** Those that speak until they end. */
+const PROGRAMS = ["ping", "traceroute"];
 /** Characters of the answer that are looked at. */
 const KEPT = 400;
 
@@ -23,8 +25,7 @@ const KEPT = 400;
 class Place {
   readonly device = new BenchDevice(undefined, ({ programs }) => {
     programs.behaviours.set("nft", { lines: ['{"nftables": []}'], ends: "well" });
-    for (const name of ["ping", "traceroute"])
-      programs.behaviours.set(name, { lines: ["an answer"], ends: "when stopped" });
+    for (const name of PROGRAMS) programs.behaviours.set(name, { lines: ["an answer"], ends: "when stopped" });
   });
   readonly other: Edit;
   /** Commits that succeeded. */
@@ -66,8 +67,9 @@ async function sit(place: Place, random: SeededRandom): Promise<void> {
   let shown = "";
   let said = 0;
   let hasEnded = false;
+  const terminal = random.chance(0.8);
   const session = new ConsoleSession(appliance, {
-    terminal: random.chance(0.8),
+    terminal,
     write: (text) => {
       said += text.length;
       shown = text.length < KEPT ? shown.slice(text.length - KEPT) + text : text.slice(-KEPT);
@@ -110,7 +112,9 @@ async function sit(place: Place, random: SeededRandom): Promise<void> {
   for (let turn = 0; !hasEnded && !isPrompt(shown); turn++) {
     assert.ok(turn < LONGEST_SETTLING, `the prompt did not come back: ${JSON.stringify(shown.slice(-200))}`);
     await quiet();
-    session.feed(Buffer.from("\x03q\x03"));
+    // Without a terminal nothing stops what speaks: it ends by itself, as ping and traceroute do.
+    if (!terminal) for (const name of PROGRAMS) place.device.bench.programs.running(name)?.end();
+    if (session.listening) session.feed(Buffer.from("\x03q\x03"));
   }
   session.hangUp();
 }

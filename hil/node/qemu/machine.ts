@@ -1,5 +1,4 @@
 /** One running QEMU: started stopped, fresh or from what was saved, console and monitor connected, then let go. */
-import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { LabClock } from "../../clock.ts";
@@ -9,6 +8,7 @@ import type { EventSink } from "../../journal/journal.ts";
 import { Scope } from "../../scope.ts";
 import type { Ailment } from "../definition.ts";
 import { type Accelerator, type GuestMemory, type MachineSpec, machineCommand } from "./args.ts";
+import { firstConnection } from "./first-connection.ts";
 import { spawnQemu } from "./process.ts";
 import { type ProcessorState, parseRegisters } from "./progress.ts";
 import { MonitorClosed, Qmp } from "./qmp.ts";
@@ -86,11 +86,11 @@ export class Machine {
     try {
       const memory = await memoryFor(spec.name, host, restoring);
       await restoring?.from.putDisks(spec);
-      const serial = await awaitConnection(join(host.socketFolder, `${spec.name}.tty`), scope);
+      const serial = await firstConnection(join(host.socketFolder, `${spec.name}.tty`), scope);
       const second = spec.secondLine
-        ? await awaitConnection(join(host.socketFolder, `${spec.name}.tty2`), scope)
+        ? await firstConnection(join(host.socketFolder, `${spec.name}.tty2`), scope)
         : undefined;
-      const monitor = await awaitConnection(join(host.socketFolder, `${spec.name}.qmp`), scope);
+      const monitor = await firstConnection(join(host.socketFolder, `${spec.name}.qmp`), scope);
       const sockets = {
         serial: serial.path,
         second: second?.path,
@@ -239,22 +239,4 @@ async function memoryFor(name: string, host: MachineHost, restoring: Restoring |
 /** A monitor that closed says less than QEMU itself: how it ended, and which machine. */
 function orLastWords<T>(answer: Promise<T>, ended: Promise<never>): Promise<T> {
   return answer.catch((error: unknown) => (error instanceof MonitorClosed ? ended : Promise.reject(error)));
-}
-
-/** A listening unix socket, and the first connection to it. */
-async function awaitConnection(path: string, scope: Scope): Promise<{ path: string; socket: Promise<Socket> }> {
-  const server: Server = createServer();
-  const socket = new Promise<Socket>((resolve) => {
-    server.once("connection", (connection) => {
-      scope.defer(path, () => void connection.destroy());
-      server.close();
-      resolve(connection);
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
-  scope.defer(path, () => void server.close());
-  return { path, socket };
 }

@@ -13,6 +13,7 @@ import { Fault } from "../../fault.ts";
 import type { EventSink } from "../../journal/journal.ts";
 import { QemuPort } from "../../net/port.ts";
 import type { Accelerator } from "../../node/qemu/args.ts";
+import { firstConnection } from "../../node/qemu/first-connection.ts";
 import { spawnQemu } from "../../node/qemu/process.ts";
 import { Scope } from "../../scope.ts";
 
@@ -138,10 +139,10 @@ export async function startControlled(
     const sockets = await mkdtemp(join(tmpdir(), "culvert-win-"));
     scope.defer(sockets, () => rm(sockets, { recursive: true, force: true }));
     const [serial, agent, agentSerial] = await Promise.all(
-      ["tty", "qga", "qga2"].map((line) => awaitConnection(join(sockets, line), scope)),
+      ["tty", "qga", "qga2"].map((line) => firstConnection(join(sockets, line), scope)),
     );
     if (serial === undefined || agent === undefined || agentSerial === undefined) throw new Error("no sockets");
-    const monitor = await awaitConnection(join(sockets, "qmp"), scope);
+    const monitor = await firstConnection(join(sockets, "qmp"), scope);
     const labPort = scope.own(`${name}.eth0`, new QemuPort(`${name}.eth0`));
     await labPort.listen(join(sockets, "eth0"));
     const sshPort = await freePort();
@@ -197,22 +198,4 @@ async function freePort(): Promise<number> {
   await new Promise<void>((resolve) => server.close(() => resolve()));
   if (address === null || typeof address === "string") throw new Fault("host", "this computer gave no TCP port");
   return address.port;
-}
-
-/** A listening unix socket, and the first connection to it. */
-async function awaitConnection(path: string, scope: Scope): Promise<{ path: string; socket: Promise<Socket> }> {
-  const server = createServer();
-  const socket = new Promise<Socket>((resolve) => {
-    server.once("connection", (connection) => {
-      scope.defer(path, () => void connection.destroy());
-      server.close();
-      resolve(connection);
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
-  scope.defer(path, () => void server.close());
-  return { path, socket };
 }
