@@ -242,7 +242,7 @@ export async function writeLegacyImages(
 }
 
 /** The root as one tree. */
-function joined({ base, app }: Pick<Trees, "base" | "app">): Tree {
+export function joined({ base, app }: Pick<Trees, "base" | "app">): Tree {
   const root = new Tree();
   root.addAll([...base.entries(), ...app.entries()]);
   return root;

@@ -18,6 +18,7 @@ import { formatSize, type Progress } from "./progress.ts";
 import { flashableFolder } from "./project.ts";
 import { openTracker } from "./security-tracker.ts";
 import { DEVELOPMENT_WARNING, developmentKey, keyFromCommand, keyFromFile } from "./sign.ts";
+import { readSizes, sizeLines } from "./size-table.ts";
 import { StepPrinter } from "./step-printer.ts";
 import { HEADER_PACKAGES } from "./toolchain.ts";
 import { verifyImage } from "./verify.ts";
@@ -183,6 +184,8 @@ tools    ${Object.entries(manifest.tools)
     .join(", ")}`);
   for (const [name, { size, sha256 }] of sized)
     console.log(`${name.padEnd(13)} ${formatSize(size).padStart(8)}  ${sha256}`);
+  const sizes = await readSizes(folder);
+  if (sizes !== undefined) console.log(sizeLines(sizes, undefined).join("\n"));
   console.log(`${manifest.packages.length} packages:`);
   for (const each of manifest.packages) console.log(`  ${each.package} ${each.version}`);
   return 0;

@@ -3,7 +3,7 @@
  * squashfs (`slot.ts`), the boot loader (`grub.ts`) and the disk around them (`disk.ts`).
  */
 import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ANCHOR_BYTES } from "../appliance/update/image-format.ts";
 import type { Board, RootCompression } from "./boards/board.ts";
@@ -13,6 +13,7 @@ import {
   gather,
   type Inputs,
   isUnlocked,
+  joined,
   keyOf,
   type Trees,
   writeLegacyImages,
@@ -30,10 +31,20 @@ import { Kernel } from "./kernel.ts";
 import { MANIFEST_NAME, readManifest } from "./manifest.ts";
 import { fillFolder } from "./output-folder.ts";
 import { PackageFiles } from "./package-files.ts";
+import { filesOf } from "./paper/bill.ts";
 import { type Prepared, prepare } from "./prepare.ts";
-import { formatSize, inStep } from "./progress.ts";
+import { formatSize, inStep, type Progress } from "./progress.ts";
 import { flashableFolder, projectRoot } from "./project.ts";
 import { developmentKey, ROLLBACK_INDEX, type SignedSlot, type SigningKey, signSlot, writeBundle } from "./sign.ts";
+import {
+  checkBudget,
+  emitSizes,
+  readSizes,
+  SIZES_NAME,
+  type SizeTable,
+  sizeLines,
+  tabulateSizes,
+} from "./size-table.ts";
 import { packSlot } from "./slot.ts";
 import { Tree } from "./tree.ts";
 
@@ -80,12 +91,17 @@ export async function buildFlashable(request: FlashableRequest): Promise<BuiltFl
     const kernel = await Kernel.of(board.machine, inputs.prepared);
     const trees = await assemble(inputs, imageKey, kernel, onProgress);
     await fillFolder(folder, async (partial) => {
+      const contents = { base: slotBase(inputs, trees, kernel), app: trees.app };
       const slot = await inStep(
         onProgress,
         "slot",
-        () => makeSlot(inputs, trees, kernel, compression, join(partial, SLOT_NAME)),
+        () => makeSlot(inputs, contents, compression, join(partial, SLOT_NAME)),
         (bytes) => formatSize(bytes.length),
       );
+      const sizes = tabulateSizes({ root: joined(contents) }, filesOf(trees.bill), slot.length);
+      // A quick build is for trying things, packed in a hurry.
+      if (!quick) await keepBudget(sizes, board, folder, onProgress);
+      await writeFile(join(partial, SIZES_NAME), emitSizes(sizes));
       const facts = { board: board.name, version: inputs.version, rollbackIndex: ROLLBACK_INDEX, key: imageKey };
       const signed = await inStep(
         onProgress,
@@ -102,7 +118,7 @@ export async function buildFlashable(request: FlashableRequest): Promise<BuiltFl
       );
       const legacy = await writeLegacyImages(inputs, trees, kernel, partial);
       const papers = await writePapers(trees, partial);
-      await writeManifest(inputs, key, [disk, bundle, SLOT_NAME, ...legacy, ...papers], partial);
+      await writeManifest(inputs, key, [disk, bundle, SLOT_NAME, SIZES_NAME, ...legacy, ...papers], partial);
     });
     return true;
   });
@@ -136,13 +152,15 @@ function keyOfDisk(imageKey: string, loader: Prepared | undefined, { trusted }: 
   ]);
 }
 
-async function makeSlot(
-  { board, prepared, lockedTools }: Inputs,
-  trees: Trees,
-  kernel: Kernel,
-  compression: RootCompression,
-  file: string,
-): Promise<Buffer> {
+/** Shows the size table, with what grew since the last build in `folder`. Throws an ImageError when the slot is too large. */
+async function keepBudget(sizes: SizeTable, { machine }: Board, folder: string, onProgress: Progress): Promise<void> {
+  const before = await readSizes(folder);
+  for (const text of sizeLines(sizes, before)) onProgress({ kind: "note", text });
+  checkBudget(sizes, machine.architecture, before);
+}
+
+/** The root without the app, with what the boot loader reads out of it. */
+function slotBase({ board, prepared }: Inputs, trees: Trees, kernel: Kernel): Tree {
   const base = new Tree();
   base.addAll(trees.base.entries());
   base.file("/boot/vmlinuz", kernel.bootFile());
@@ -150,7 +168,16 @@ async function makeSlot(
   base.file("/boot/initrd.img", emitCpio(trees.initramfs, prepared.epoch));
   // For a boot ROM; GRUB has them in its own configuration.
   base.file("/boot/command-line", `${board.commandLine}\n`);
-  await packSlot({ base, app: trees.app }, prepared.epoch, compression, lockedTools, file);
+  return base;
+}
+
+async function makeSlot(
+  { prepared, lockedTools }: Inputs,
+  contents: Pick<Trees, "base" | "app">,
+  compression: RootCompression,
+  file: string,
+): Promise<Buffer> {
+  await packSlot(contents, prepared.epoch, compression, lockedTools, file);
   return await readFile(file);
 }
 

@@ -2,6 +2,9 @@
  * Where a slot's bytes go, by component, and the budget that a build must keep. squashfs packs files together, so a component's
  * packed size is an estimate: samples of it are compressed, and the sum is brought to the slot's real size.
  */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { ImageError } from "./failure.ts";
 import type { Architecture } from "./machines.ts";
@@ -83,6 +86,19 @@ function estimatePacked(data: Buffer): number {
   for (let at = 0; at < data.length; at += EVERY_BYTES) pieces.push(data.subarray(at, at + PIECE_BYTES));
   const sample = Buffer.concat(pieces);
   return sample.length === 0 ? 0 : (deflateSync(sample, { level: 1 }).length * data.length) / sample.length;
+}
+
+/** The table beside an image, for the next build to compare with. */
+export const SIZES_NAME = "sizes.json";
+
+export function emitSizes(table: SizeTable): string {
+  return `${JSON.stringify(table, undefined, 1)}\n`;
+}
+
+/** Undefined for a folder without one. */
+export async function readSizes(folder: string): Promise<SizeTable | undefined> {
+  const file = join(folder, SIZES_NAME);
+  return existsSync(file) ? JSON.parse(await readFile(file, "utf8")) : undefined;
 }
 
 /** The table as lines; with `before`, what grew since then. */

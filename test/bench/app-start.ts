@@ -27,13 +27,12 @@ const AT_MOST = 0.6;
  */
 const SCRIPT = `stty -echo
 export NODE_ENV=production PATH=/bin:/sbin HOME=/root
-mkfifo /tmp/in; exec 3<>/tmp/in
+mkfifo /tmp/in /tmp/out; exec 3<>/tmp/in 4<>/tmp/out
 now() { read -r time rest </proc/uptime; }
 app() {
-  mkdir -p $1; : >/tmp/out; now; begun=$time
+  mkdir -p $1; now; begun=$time
   CULVERT_DATA=$1 CULVERT_RUN=/tmp/run node /usr/lib/culvert/start.cjs </tmp/in >/tmp/out 2>&1 &
-  while ! [ -s /tmp/out ]; do usleep 20000; done
-  now
+  read -r line <&4; now
 }
 stop() { kill -9 $!; wait $! 2>/dev/null; }
 app /tmp/data
