@@ -95,7 +95,7 @@ export const PCI_STORAGE_MODULES: readonly string[] = [
 ];
 
 /** A slot of the flashable disk. */
-export const SLOT_COMPRESSION: RootCompression = { name: "xz", blockSize: "256K", options: [] };
+export const SLOT_COMPRESSION: RootCompression = { name: "xz", blockSize: "1M", options: [] };
 
 /** Modules that every board's system loads, whatever it finds. */
 export const SYSTEM_MODULES: readonly string[] = ["ext4", "af_packet", "tun"];
