@@ -5,8 +5,8 @@ import process from "node:process";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 
-type Level = "unit" | "rfc" | "netsim" | "fuzz" | "system" | "campaign";
-const OWN_FOLDER: readonly Level[] = ["rfc", "netsim", "fuzz", "system", "campaign"];
+type Level = "unit" | "rfc" | "netsim" | "fuzz" | "system";
+const OWN_FOLDER: readonly Level[] = ["rfc", "netsim", "fuzz", "system"];
 
 function testFiles(): { level: Level; source: string }[] {
   return readdirSync("test", { recursive: true, encoding: "utf8" })
