@@ -1,6 +1,6 @@
 /**
  * Updates of a real device in QEMU, good ones and bad ones, and power cuts at any instant:
- * `npm run update:campaign -- [--cases NAME,...] [--firmware bios|uefi] [--states N] [--boots M] [--seed S] [--folder DIR]`.
+ * `npm run update:campaign -- [--path BOARD:FIRMWARE] [--cases NAME,...] [--states N] [--boots M] [--seed S] [--folder DIR]`.
  * The device starts from its flashable disk by its own boot loader, is set up over its serial console, and gets its updates by
  * `culvert flash` over SSH. For the cuts one update is recorded, write by write; N disks that a power cut may have left are read as
  * boot loader and device read them, and M of them are booted. Status 1 when one case is not as promised; DIR then keeps the disks.
@@ -10,8 +10,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { type DeviceImage, deviceImage } from "../../hil/node/device.ts";
+import { type BoardChoice, firmwareNamed } from "../../hil/node/qemu/firmware.ts";
+import { boardNamed } from "../../image/boards/boards.ts";
 import { diskLayout, extentOf } from "../../image/disk-layout.ts";
 import { buildFlashable } from "../../image/flashable.ts";
+import type { Progress } from "../../image/progress.ts";
 import { writeBundle } from "../../image/sign.ts";
 import { CutFlash, type Places } from "../support/cut-flash.ts";
 import { CutDisk, plannedCuts } from "../support/power-cut.ts";
@@ -22,14 +26,14 @@ import { makeSshKey, SlottedMachine } from "../support/slotted-machine.ts";
 import { diskWith, firmware, type Illness, repackSlot } from "../support/update-images.ts";
 import { countEntries, parseWriteLog } from "../support/write-log.ts";
 
-const BOARD = "x86_64";
+const PATHS = ["x86_64:bios", "x86_64:uefi", "arm64:uefi", "arm64:uboot", "mipsel:rom"] as const;
 const CASES = ["refusals", "happy", "cuts", "panics", "dies", "deaf", "hangs"] as const;
 type Case = (typeof CASES)[number];
 
 const { values } = parseArgs({
   options: {
     cases: { type: "string", default: CASES.join(",") },
-    firmware: { type: "string", default: "bios" },
+    path: { type: "string", default: PATHS[0] },
     states: { type: "string", default: "1000" },
     boots: { type: "string", default: "20" },
     seed: { type: "string", default: "1" },
@@ -37,8 +41,10 @@ const { values } = parseArgs({
   },
 });
 const cases = values.cases.split(",").map((name) => CASES.find((each) => each === name) ?? wrong(`--cases ${name}`));
-const loader =
-  values.firmware === "bios" || values.firmware === "uefi" ? values.firmware : wrong(`--firmware ${values.firmware}`);
+const path = PATHS.find((each) => each === values.path) ?? wrong(`--path ${values.path}`);
+const [boardName = "", firmwareName] = path.split(":");
+const board = boardNamed(boardName);
+const choice: BoardChoice = { board: board.name, firmware: firmwareNamed(board, firmwareName), quick: true };
 const states = count("states");
 const boots = count("boots");
 const seed = count("seed");
@@ -49,7 +55,7 @@ function count(name: "states" | "boots" | "seed"): number {
 }
 function wrong(what: string): never {
   process.stderr.write(
-    `update: ${what}: cases are ${CASES.join(", ")}; firmware is bios or uefi; counts are whole numbers\n`,
+    `update: ${what}: cases are ${CASES.join(", ")}; paths ${PATHS.join(", ")}; counts are whole numbers\n`,
   );
   process.exit(2);
 }
@@ -73,16 +79,12 @@ const key = signingKey("development");
 const machines: SlottedMachine[] = [];
 
 async function start(disk: string, writeLog?: string): Promise<SlottedMachine> {
-  const machine = await SlottedMachine.start({
-    disk,
-    sshKey,
-    firmware: loader,
-    ...(writeLog !== undefined && { writeLog }),
-  });
+  const machine = await SlottedMachine.start({ image, disk, sshKey, ...(writeLog !== undefined && { writeLog }) });
   machines.push(machine);
   return machine;
 }
 
+let image: DeviceImage;
 let sshKey = "";
 let slotSquashfs = "";
 let healthy: Buffer = Buffer.alloc(0);
@@ -91,12 +93,12 @@ let healthy: Buffer = Buffer.alloc(0);
 async function bundle(
   name: string,
   version: string,
-  change: { illness?: Illness; rollbackIndex?: number; board?: string; other?: boolean } = {},
+  change: { illness?: Illness; rollbackIndex?: number; forBoard?: string; other?: boolean } = {},
 ): Promise<string> {
-  const { illness, rollbackIndex = 1, board = BOARD, other = false } = change;
+  const { illness, rollbackIndex = 1, forBoard = board.name, other = false } = change;
   const squashfs =
     illness === undefined ? healthy : await repackSlot(slotSquashfs, inFolder(`pack-${illness}`), illness);
-  const slot = await firmware(squashfs, other ? signingKey() : key, { version, rollbackIndex, board });
+  const slot = await firmware(squashfs, other ? signingKey() : key, { version, rollbackIndex, board: forBoard });
   await writeBundle(slot, inFolder(`${name}.bundle`));
   return inFolder(`${name}.bundle`);
 }
@@ -122,8 +124,8 @@ async function refusals(machine: SlottedMachine): Promise<void> {
   );
   await refused(
     "a bundle for another board is refused",
-    await bundle("board", "1.1", { board: "arm64" }),
-    /for board arm64/,
+    await bundle("board", "1.1", { forBoard: "another" }),
+    /for board another/,
   );
   const old = await bundle("old", "0.9", { rollbackIndex: 0 });
   await refused("a downgrade is refused", old, /older than this device goes back to/);
@@ -175,7 +177,7 @@ async function cuts(before: Buffer, writeLog: string, firstEntry: number): Promi
   const parsed = parseWriteLog(readFileSync(writeLog));
   if (!parsed.ok) throw new Error(`QEMU's log of writes: ${parsed.problem}`);
   const { entries } = parsed.log;
-  const layout = diskLayout(BOARD);
+  const layout = diskLayout(board.name);
   const names = ["BOOT", "culvert-state", "slot-a", "slot-b"] as const;
   const places: Places = new Map(names.map((name) => [name, extentOf(layout, name)]));
   const random = new SeededRandom(seed);
@@ -229,24 +231,20 @@ async function bootCut(file: string, slot: string, told: string): Promise<void> 
 
 async function run(wanted: ReadonlySet<Case>): Promise<void> {
   sshKey = await makeSshKey(folder);
-  const built = await buildFlashable({
-    board: BOARD,
-    locked: false,
-    quick: true,
-    folder: inFolder("built"),
-    onProgress: (event) => event.kind === "start" && say(event.step),
-  });
+  const onProgress: Progress = (event) => event.kind === "start" && say(event.step);
+  image = await deviceImage(choice, onProgress);
+  const built = await buildFlashable({ board: board.name, locked: false, quick: true, onProgress });
   slotSquashfs = join(built.disk, "..", "slot.sqfs");
   healthy = readFileSync(slotSquashfs);
   const disk = inFolder("device.img");
-  const layout = diskLayout(BOARD);
-  await diskWith(built.disk, disk, await firmware(healthy, key, { version: "1.0" }), extentOf(layout, "slot-a"));
+  const layout = diskLayout(board.name);
+  const factory = await firmware(healthy, key, { version: "1.0", board: board.name });
+  await diskWith(built.disk, disk, factory, extentOf(layout, "slot-a"));
   const first = await start(disk);
   await first.setUp();
   say("the device is set up");
   if (wanted.has("refusals")) await refusals(first);
-  first.console.write("poweroff\r");
-  await first.console.stopped();
+  await first.powerOff();
   const before = inFolder("before.img");
   copyFileSync(disk, before);
   const writeLog = inFolder("writes.log");
@@ -255,8 +253,7 @@ async function run(wanted: ReadonlySet<Case>): Promise<void> {
   await machine.logIn();
   const firstEntry = countEntries(writeLog);
   if (wanted.has("happy") || wanted.has("cuts")) await happy(machine);
-  machine.console.write("poweroff\r");
-  await machine.console.stopped();
+  await machine.powerOff();
   if (wanted.has("cuts")) await cuts(readFileSync(before), writeLog, firstEntry);
   rmSync(writeLog);
   const illnesses: readonly [Illness, RegExp][] = [
@@ -276,7 +273,7 @@ try {
 } catch (error) {
   check("the campaign runs to its end", false, error instanceof Error ? (error.stack ?? error.message) : String(error));
 } finally {
-  for (const machine of machines) machine.console.kill();
+  for (const machine of machines) await machine.cutPower();
 }
 say(failures.length === 0 ? "all as promised" : `${failures.length} not as promised; the disks are in ${folder}`);
 if (failures.length === 0 && values.folder === undefined) rmSync(folder, { recursive: true, force: true });

@@ -1,27 +1,40 @@
 /**
- * A PC in QEMU that starts from a flashable disk by its own BIOS and GRUB, as an administrator has it: a serial console, and SSH
- * over the LAN. `cutPower` is what it says.
+ * A board in QEMU that starts from a flashable disk by its own firmware and boot loader, as an administrator has it: a serial console,
+ * and SSH over the LAN. `cutPower` is what it says.
  */
 import { execFileSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { execa } from "execa";
+import { systemClock } from "../../hil/clock.ts";
+import { bounded } from "../../hil/console/pattern.ts";
+import { plain } from "../../hil/console/transcript.ts";
+import { Journal } from "../../hil/journal/journal.ts";
+import type { DeviceImage } from "../../hil/node/device.ts";
+import { DeviceConsole } from "../../hil/node/device-console.ts";
+import { chooseAccelerator } from "../../hil/node/qemu/accelerator.ts";
+import { Machine } from "../../hil/node/qemu/machine.ts";
+import { Scope } from "../../hil/scope.ts";
 import { projectRoot } from "./native.ts";
-import { QemuConsole } from "./qemu-console.ts";
 
 const PASSWORD = "lab-Admin-1";
 const LAN = "192.168.1";
 /** GRUB unpacks kernel and initramfs on an emulated processor; a firmware that is ill starts four times. */
-const PATIENCE_MS = 1_200_000;
+const UP = { withinMs: 1_800_000, reason: "the device to come up" };
+const SOON = { withinMs: 120_000, reason: "the device's answer" };
+const PROMPT = bounded("\\nculvert> ");
 
 export interface SlottedMachineOptions {
+  /** What the disk is of. */
+  readonly image: DeviceImage;
   readonly disk: string;
   /** Gets every write to the disk, in order (QEMU's blklogwrites). */
   readonly writeLog?: string;
   /** A file with an OpenSSH private key. */
   readonly sshKey: string;
-  readonly firmware: "bios" | "uefi";
 }
 
 export async function makeSshKey(folder: string): Promise<string> {
@@ -42,52 +55,55 @@ async function freePort(): Promise<number> {
   });
 }
 
-const OVMF = ["-drive", "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE.fd"];
-
 export class SlottedMachine {
-  readonly console: QemuConsole;
-  readonly port: number;
-  readonly #options: SlottedMachineOptions;
+  readonly #machine: Machine;
+  readonly #console: DeviceConsole;
+  readonly #port: number;
+  readonly #sshKey: string;
+  readonly #scope: Scope;
 
-  private constructor(options: SlottedMachineOptions, port: number) {
-    this.#options = options;
-    this.port = port;
-    const { disk, writeLog } = options;
-    const file = (filename: string) => ({ driver: "file", filename });
-    const node =
-      writeLog === undefined
-        ? { driver: "raw", file: file(disk) }
-        : { driver: "blklogwrites", file: file(disk), log: file(writeLog) };
-    this.console = new QemuConsole(
-      "qemu-system-x86_64",
-      [
-        ...["-accel", "tcg,tb-size=256", "-M", "q35", "-cpu", "max", "-m", "512", "-device", "virtio-rng-pci"],
-        ...(options.firmware === "uefi" ? OVMF : []),
-        ...["-blockdev", JSON.stringify({ ...node, "node-name": "disk" }), "-device", "virtio-blk-pci,drive=disk"],
-        ...["-netdev", "user,id=wan,restrict=on", "-device", "virtio-net-pci,netdev=wan,romfile="],
-        ...[
-          "-netdev",
-          `user,id=lan,net=${LAN}.0/24,host=${LAN}.2,restrict=on,hostfwd=tcp:127.0.0.1:${port}-${LAN}.1:22`,
-        ],
-        ...["-device", "virtio-net-pci,netdev=lan,romfile="],
-      ],
-      PATIENCE_MS,
+  private constructor(machine: Machine, port: number, sshKey: string, scope: Scope) {
+    this.#machine = machine;
+    this.#console = new DeviceConsole(machine.console);
+    this.#port = port;
+    this.#sshKey = sshKey;
+    this.#scope = scope;
+  }
+
+  /** The folder with its raw console stays, for whoever wonders. */
+  static async start({ image, disk, writeLog, sshKey }: SlottedMachineOptions): Promise<SlottedMachine> {
+    const port = await freePort();
+    const forwarding = `hostfwd=tcp:127.0.0.1:${port}-${LAN}.1:22`;
+    const spec = image.machine("device", disk, [
+      { mac: "52:54:00:00:00:01", user: ["restrict=on"] },
+      { mac: "52:54:00:00:00:02", user: [`net=${LAN}.0/24`, `host=${LAN}.2`, "restrict=on", forwarding] },
+    ]);
+    const disks = spec.disks.map((each) =>
+      each.path === disk && writeLog !== undefined ? { ...each, writeLog } : each,
     );
+    const clock = systemClock();
+    const folder = mkdtempSync(join(tmpdir(), "cv-slots-"));
+    const scope = new Scope();
+    const machine = await Machine.start(
+      { ...spec, disks },
+      {
+        ...{ clock, journal: new Journal(clock), instance: "slots", socketFolder: folder, runFolder: folder },
+        accelerator: (await chooseAccelerator()).accelerator,
+        adopt: (started) => void scope.own("the device", started),
+      },
+    );
+    await machine.go();
+    return new SlottedMachine(machine, port, sshKey, scope);
   }
 
-  static async start(options: SlottedMachineOptions): Promise<SlottedMachine> {
-    return new SlottedMachine(options, await freePort());
-  }
-
-  /** The first login of a new device: password, LAN address, SSH with our key, a PPTP server, and what else is given. */
-  async setUp(...lines: readonly string[]): Promise<void> {
-    const { console } = this;
-    await console.expect(/New password: /);
-    console.write(`${PASSWORD}\r`);
-    await console.expect(/Repeat password: /);
-    console.write(`${PASSWORD}\r`);
-    await console.expect(/culvert> /);
-    const publicKey = execFileSync("ssh-keygen", ["-y", "-f", this.#options.sshKey], { encoding: "utf8" }).trim();
+  /** The first login of a new device: password, LAN address, SSH with our key, a PPTP server. */
+  async setUp(): Promise<void> {
+    await this.#machine.console.expect({ isNew: "New password: " }, UP);
+    this.#machine.console.write(`${PASSWORD}\r`);
+    await this.#machine.console.expect({ repeat: "Repeat password: " }, SOON);
+    this.#machine.console.write(`${PASSWORD}\r`);
+    await this.#machine.console.expect({ PROMPT }, SOON);
+    const publicKey = execFileSync("ssh-keygen", ["-y", "-f", this.#sshKey], { encoding: "utf8" }).trim();
     const settings = [
       `interfaces lan address ${LAN}.1/24`,
       "system ssh enabled true",
@@ -95,38 +111,38 @@ export class SlottedMachine {
       "vpn server enabled true",
       `vpn server pool start ${LAN}.200`,
       "vpn server pool count 20",
-      ...lines,
     ];
-    await this.run("configure", /culvert# /);
-    for (const line of settings) await this.run(`set ${line}`, /culvert# /);
-    const said = await this.run("commit", /culvert# /);
-    if (!said.includes("Committed")) throw new Error(`not committed: ${said}`);
-    await this.run("exit", /culvert> /);
+    await this.run("terminal length 0");
+    await this.#console.configure(settings.map((line) => `set ${line}`));
   }
 
   /** Logs in on the serial console of a device that was set up; returns the greeting. */
   async logIn(): Promise<string> {
-    const { console } = this;
-    const from = await console.expect(/login: $/);
+    const { console } = this.#machine;
+    await console.expect({ login: "login: " }, UP);
     console.write("admin\r");
-    const asked = await console.expect(/Password: /, from);
+    await console.expect({ password: "Password: " }, SOON);
     console.write(`${PASSWORD}\r`);
-    const end = await console.expect(/culvert> /, asked);
-    return console.seen.slice(asked, end);
+    const { before } = await console.expect({ PROMPT }, SOON);
+    await this.run("terminal length 0");
+    return plain(before);
   }
 
-  /** Types a command on the serial console; returns everything until `prompt`. */
-  async run(command: string, prompt = /culvert> /): Promise<string> {
-    const from = this.console.seen.length;
-    this.console.write(`${command}\r`);
-    const echoed = await this.console.expect(/\n/, from);
-    const end = await this.console.expect(prompt, echoed);
-    return this.console.seen.slice(echoed, end);
+  /** A command on the serial console; returns what it printed. */
+  async run(command: string): Promise<string> {
+    return await this.#console.run(command, SOON.withinMs);
+  }
+
+  /** Switches it off as an administrator does: all that was written is on the disk. */
+  async powerOff(): Promise<void> {
+    this.#machine.console.write("poweroff\r");
+    await this.#machine.console.expect({ off: "reboot: Power down" }, SOON);
+    await this.cutPower();
   }
 
   get #sshOptions(): readonly string[] {
     return [
-      `IdentityFile=${this.#options.sshKey}`,
+      `IdentityFile=${this.#sshKey}`,
       ...[
         "IdentitiesOnly=yes",
         "BatchMode=yes",
@@ -140,8 +156,8 @@ export class SlottedMachine {
   /** A command over SSH: what it said, and its exit status. */
   async ssh(command: string): Promise<{ readonly said: string; readonly status: number | undefined }> {
     const words = this.#sshOptions.flatMap((option) => ["-o", option]);
-    const place = ["-p", String(this.port), "admin@127.0.0.1"];
-    const done = await execa("ssh", [...words, "-o", "ConnectTimeout=10", ...place, command], {
+    const place = ["-p", String(this.#port), "admin@127.0.0.1"];
+    const done = await execa("ssh", [...words, "-o", "ConnectTimeout=20", ...place, command], {
       all: true,
       reject: false,
     });
@@ -151,14 +167,13 @@ export class SlottedMachine {
   /** `culvert flash BUNDLE --device`, as a person runs it. */
   async flash(bundle: string): Promise<{ readonly said: string; readonly status: number | undefined }> {
     const cli = join(projectRoot(), "dist/hil/cli.js");
-    const device = `ssh://admin@127.0.0.1:${this.port}`;
+    const device = `ssh://admin@127.0.0.1:${this.#port}`;
     const args = [cli, "flash", bundle, "--device", device, "--ssh-options", this.#sshOptions.join(",")];
     const done = await execa(process.execPath, args, { all: true, reject: false });
     return { said: done.all, status: done.exitCode };
   }
 
   async cutPower(): Promise<void> {
-    this.console.kill();
-    await this.console.stopped();
+    await this.#scope.close();
   }
 }
