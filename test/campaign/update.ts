@@ -23,11 +23,11 @@ import { SeededRandom } from "../support/seeded-random.ts";
 import { signingKey } from "../support/signed-slots.ts";
 import { type Health, startUntilRest, wholeSlots } from "../support/slot-reader.ts";
 import { makeSshKey, SlottedMachine } from "../support/slotted-machine.ts";
-import { diskWith, firmware, type Illness, repackSlot } from "../support/update-images.ts";
+import { diskWith, extended, fillFileSystem, firmware, type Illness, repackSlot } from "../support/update-images.ts";
 import { countEntries, parseWriteLog } from "../support/write-log.ts";
 
 const PATHS = ["x86_64:bios", "x86_64:uefi", "arm64:uefi", "arm64:uboot", "mipsel:rom"] as const;
-const CASES = ["refusals", "happy", "cuts", "panics", "dies", "deaf", "hangs"] as const;
+const CASES = ["refusals", "happy", "cuts", "full", "panics", "dies", "deaf", "hangs"] as const;
 type Case = (typeof CASES)[number];
 
 const { values } = parseArgs({
@@ -93,11 +93,12 @@ let healthy: Buffer = Buffer.alloc(0);
 async function bundle(
   name: string,
   version: string,
-  change: { illness?: Illness; rollbackIndex?: number; forBoard?: string; other?: boolean } = {},
+  change: { illness?: Illness; rollbackIndex?: number; forBoard?: string; other?: boolean; bytes?: number } = {},
 ): Promise<string> {
-  const { illness, rollbackIndex = 1, forBoard = board.name, other = false } = change;
-  const squashfs =
-    illness === undefined ? healthy : await repackSlot(slotSquashfs, inFolder(`pack-${illness}`), illness);
+  const { illness, rollbackIndex = 1, forBoard = board.name, other = false, bytes } = change;
+  let squashfs = healthy;
+  if (illness !== undefined) squashfs = await repackSlot(slotSquashfs, inFolder(`pack-${illness}`), illness);
+  if (bytes !== undefined) squashfs = extended(healthy, bytes);
   const slot = await firmware(squashfs, other ? signingKey() : key, { version, rollbackIndex, board: forBoard });
   await writeBundle(slot, inFolder(`${name}.bundle`));
   return inFolder(`${name}.bundle`);
@@ -127,6 +128,11 @@ async function refusals(machine: SlottedMachine): Promise<void> {
     await bundle("board", "1.1", { forBoard: "another" }),
     /for board another/,
   );
+  await refused(
+    "a bundle that fills more than a slot is refused",
+    await bundle("large", "1.1", { bytes: extentOf(diskLayout(board.name), "slot-b").size }),
+    /larger medium/,
+  );
   const old = await bundle("old", "0.9", { rollbackIndex: 0 });
   await refused("a downgrade is refused", old, /older than this device goes back to/);
   const remote = await machine.ssh("update allow-downgrade");
@@ -154,6 +160,26 @@ async function happy(machine: SlottedMachine): Promise<void> {
     said,
   );
   say(`     ${said.trim().split("\n").at(-1)}`);
+}
+
+/** The settings' file system is full: nothing can be committed, nothing is lost, and an update needs nothing of it. */
+async function full(disk: string): Promise<void> {
+  const left = await fillFileSystem(disk, extentOf(diskLayout(board.name), "culvert-data").offset, inFolder("filler"));
+  say(`     the file system of the settings has ${left} free blocks left`);
+  const machine = await start(disk);
+  await machine.logIn();
+  const before = await machine.run("show configuration");
+  const accounts = Array.from({ length: 400 }, (_, index) => `set vpn account user${index} password ${"x".repeat(40)}`);
+  const said = await machine.commit(accounts).catch((error: unknown) => String(error));
+  check("a commit that finds no space is refused with what to do", /no space|full/i.test(said), said);
+  await machine.cutPower();
+  const again = await start(disk);
+  await again.logIn();
+  const after = await again.run("show configuration");
+  check("after a power cut the settings are those of before", after === before, after);
+  const { said: flashed, status } = await again.flash(await bundle("when-full", "2.1"));
+  check("the update commits nevertheless", status === 0 && /runs version 2\.1, committed/.test(flashed), flashed);
+  await again.powerOff();
 }
 
 /** An update that comes to nothing: the slot before it runs again, and says why. `machine` runs what commits to `running`. */
@@ -256,6 +282,12 @@ async function run(wanted: ReadonlySet<Case>): Promise<void> {
   await machine.powerOff();
   if (wanted.has("cuts")) await cuts(readFileSync(before), writeLog, firstEntry);
   rmSync(writeLog);
+  if (wanted.has("full")) {
+    const filled = inFolder("full.img");
+    copyFileSync(disk, filled);
+    await full(filled);
+    rmSync(filled);
+  }
   const illnesses: readonly [Illness, RegExp][] = [
     ["panics", /started 3 times and never got as far/],
     ["dies", /started 3 times and never got as far/],

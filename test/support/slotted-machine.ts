@@ -3,7 +3,7 @@
  * and SSH over the LAN. `cutPower` is what it says.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,6 +39,7 @@ export interface SlottedMachineOptions {
 
 export async function makeSshKey(folder: string): Promise<string> {
   const file = join(folder, "key");
+  rmSync(file, { force: true }); // of an earlier run: ssh-keygen would ask
   await execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file]);
   return file;
 }
@@ -131,6 +132,13 @@ export class SlottedMachine {
   /** A command on the serial console; returns what it printed. */
   async run(command: string): Promise<string> {
     return await this.#console.run(command, SOON.withinMs);
+  }
+
+  /** Gives these lines and commits them; returns what the device said to that. */
+  async commit(lines: readonly string[]): Promise<string> {
+    await this.run("configure");
+    await this.#console.load("merge", lines);
+    return await this.run("commit");
   }
 
   /** Switches it off as an administrator does: all that was written is on the disk. */

@@ -22,6 +22,11 @@ const o=a[0];const port=typeof o==="object"&&o!==null?o.port:o;return port===172
 } as const;
 export type Illness = keyof typeof ILLNESS;
 
+/** squashfs superblock: `bytes_used`, 64 bits, little endian. */
+const SQUASHFS_BYTES_USED = 40;
+/** A file system never gives its last blocks to a file. */
+const SPARE_BLOCKS = 4;
+
 const APP = "opt/culvert/culvert.cjs";
 
 /** Packs the slot anew in `folder`; returns the squashfs. */
@@ -74,4 +79,30 @@ export async function diskWith(
   } finally {
     await handle.close();
   }
+}
+
+/** The same slot, with nothing behind it until it is so long. */
+export function extended(squashfs: Buffer, bytes: number): Buffer {
+  const longer = Buffer.alloc(bytes);
+  squashfs.copy(longer);
+  longer.writeBigUInt64LE(BigInt(bytes), SQUASHFS_BYTES_USED);
+  return longer;
+}
+
+/**
+ * Fills the ext4 file system that begins at byte `offset` of a disk which nobody uses, but for a few blocks, with a file whose content
+ * is made in `scratch`. Returns how many blocks are left.
+ */
+export async function fillFileSystem(disk: string, offset: number, scratch: string): Promise<number> {
+  const device = `${disk}?offset=${offset}`;
+  const facts = async (): Promise<{ readonly free: number; readonly blockBytes: number }> => {
+    const { stdout } = await execa("debugfs", ["-R", "show_super_stats -h", device]);
+    const value = (name: string): number => Number(new RegExp(`^${name}: +(\\d+)$`, "m").exec(stdout)?.[1]);
+    return { free: value("Free blocks"), blockBytes: value("Block size") };
+  };
+  const { free, blockBytes } = await facts();
+  writeFileSync(scratch, Buffer.alloc((free - SPARE_BLOCKS) * blockBytes, 1));
+  await execa("debugfs", ["-w", "-R", `write ${scratch} filler`, device]);
+  await rm(scratch);
+  return (await facts()).free;
 }

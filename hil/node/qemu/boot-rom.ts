@@ -28,7 +28,7 @@ interface Ends {
 class Relay {
   readonly #lab: Ends;
   #machine: Ends | undefined;
-  /** What the lab said to a machine that was just being reset. */
+  /** What the lab said to a machine that was not there yet, or was just being reset. */
   #held: string[] = [];
   #lives = 0;
 
@@ -56,8 +56,7 @@ class Relay {
       if (!isFirst && message.QMP !== undefined) {
         for (const execute of ["qmp_capabilities", "cont"])
           machine.monitor.write(`${JSON.stringify({ execute, id: "rom" })}\n`);
-        for (const held of this.#held.splice(0)) machine.monitor.write(`${held}\n`);
-        this.#machine = machine;
+        this.#letIn(machine);
         return;
       }
       if (message.id === "rom") return;
@@ -70,10 +69,15 @@ class Relay {
       }
       this.#lab.monitor.write(`${line}\n`);
     });
-    if (isFirst) this.#machine = machine;
+    if (isFirst) this.#letIn(machine);
     await once(lines, "close");
     this.#machine = undefined;
     return reason;
+  }
+
+  #letIn(machine: Ends): void {
+    for (const held of this.#held.splice(0)) machine.monitor.write(`${held}\n`);
+    this.#machine = machine;
   }
 }
 
