@@ -49,6 +49,7 @@ export const NEEDED = [
   { package: "openssh-server", shows: "sshd", for: "tests" },
   { package: "xorriso", shows: "xorriso", for: "tests" },
   { package: "openssh-client", shows: "ssh", for: "tests" },
+  { package: "python3-scapy", shows: "/usr/bin/scapy", for: "tests" },
   { package: "nmap", shows: "nmap", for: "tests" },
   { package: "dropbear-bin", shows: "dropbear", for: "tests" },
 ];
