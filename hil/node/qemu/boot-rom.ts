@@ -14,76 +14,10 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { createInterface } from "node:readline";
 import { LockedTools } from "../../../image/locked-tool.ts";
 import { type QemuEnd, spawnQemu } from "./process.ts";
+import { isReset, Relay } from "./rom-relay.ts";
 import { type LoadedSlot, loadSlot } from "./slot-loader.ts";
-
-interface Ends {
-  readonly serial: Socket;
-  readonly monitor: Socket;
-}
-
-/** The lab's ends of the sockets. */
-class Relay {
-  readonly #lab: Ends;
-  #machine: Ends | undefined;
-  /** What the lab said to a machine that was not there yet, or was just being reset. */
-  #held: string[] = [];
-  #lives = 0;
-
-  constructor(lab: Ends) {
-    this.#lab = lab;
-    lab.serial.on("data", (bytes: Buffer) => this.#machine?.serial.write(bytes));
-    createInterface({ input: lab.monitor }).on("line", (line) => {
-      if (this.#machine === undefined) this.#held.push(line);
-      else this.#machine.monitor.write(`${line}\n`);
-    });
-  }
-
-  say(text: string): void {
-    this.#lab.serial.write(`${text}\r\n`);
-  }
-
-  /** The first life is greeted and let go by the lab, later ones by this. Resolves with why the guest went down. */
-  async attach(machine: Ends): Promise<string | undefined> {
-    const isFirst = ++this.#lives === 1;
-    machine.serial.on("data", (bytes: Buffer) => this.#lab.serial.write(bytes));
-    const lines = createInterface({ input: machine.monitor });
-    let reason: string | undefined;
-    lines.on("line", (line) => {
-      const message: { QMP?: unknown; id?: unknown; event?: unknown; data?: { reason?: string } } = JSON.parse(line);
-      if (!isFirst && message.QMP !== undefined) {
-        for (const execute of ["qmp_capabilities", "cont"])
-          machine.monitor.write(`${JSON.stringify({ execute, id: "rom" })}\n`);
-        this.#letIn(machine);
-        return;
-      }
-      if (message.id === "rom") return;
-      if (message.event === "SHUTDOWN") {
-        reason = message.data?.reason;
-        if (isReset(reason)) {
-          this.#machine = undefined;
-          return; // the lab's machine goes on
-        }
-      }
-      this.#lab.monitor.write(`${line}\n`);
-    });
-    if (isFirst) this.#letIn(machine);
-    await once(lines, "close");
-    this.#machine = undefined;
-    return reason;
-  }
-
-  #letIn(machine: Ends): void {
-    for (const held of this.#held.splice(0)) machine.monitor.write(`${held}\n`);
-    this.#machine = machine;
-  }
-}
-
-function isReset(reason: string | undefined): boolean {
-  return reason?.endsWith("reset") === true;
-}
 
 async function main([
   disk = "",
