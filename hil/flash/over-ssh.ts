@@ -56,8 +56,9 @@ export interface SshUpdate {
   readonly person: Person;
 }
 
-/** A device restarts and settles within this time, or something is wrong: three starts of a slow one and its trial. */
-const SETTLES_WITHIN_MS = 900_000;
+/** A firmware that hangs is ended after ten minutes, three times at most; then the slot before it starts. */
+const SETTLES_WITHIN_MS = 2_400_000;
+const SAY_AGAIN_MS = 60_000;
 const ASK_AGAIN_MS = 3000;
 
 /** True when the new slot runs and has committed. Throws an Error of one sentence when the device cannot be reached. */
@@ -83,12 +84,21 @@ export async function updateOverSsh({ file, address, sshOptions, person }: SshUp
 }
 
 async function untilSettled(device: SshDevice, before: DeviceSlots, person: Person): Promise<boolean> {
-  const until = performance.now() + SETTLES_WITHIN_MS;
+  const began = performance.now();
+  const until = began + SETTLES_WITHIN_MS;
   let last = "";
+  let sayAt = began + SAY_AGAIN_MS;
   while (performance.now() < until) {
     await sleep(ASK_AGAIN_MS);
     const answer = await device.tryRun("update");
     const slots = answer === undefined ? undefined : parseSlots(answer);
+    if (performance.now() > sayAt) {
+      const minutes = Math.round((performance.now() - began) / 60_000);
+      const now =
+        slots === undefined ? "no answer: it starts, or a firmware that does not come up is being ended" : last;
+      person.tell(`${minutes} min after the restart: ${now}`);
+      sayAt += SAY_AGAIN_MS;
+    }
     if (slots === undefined) continue;
     const so = `slot ${slots.running} runs version ${slots.version}, ${slots.state}`;
     if (so !== last && slots.state === "on trial") person.tell(so);

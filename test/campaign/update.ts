@@ -184,8 +184,8 @@ async function full(disk: string): Promise<void> {
 
 /** An update that comes to nothing: the slot before it runs again, and says why. `machine` runs what commits to `running`. */
 async function ill(machine: SlottedMachine, illness: Illness, reason: RegExp): Promise<void> {
-  const before = await machine.ssh("update");
-  const [, running = "?"] = /^([ab]) +runs/m.exec(before.said) ?? [];
+  await machine.enter();
+  const [, running = "?"] = /^([ab]) +runs/m.exec(await machine.run("update")) ?? [];
   const began = performance.now();
   const { said, status } = await machine.flash(await bundle(illness, "3.0", { illness }));
   const seconds = ((performance.now() - began) / 1000).toFixed(0);

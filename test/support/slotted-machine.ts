@@ -129,6 +129,11 @@ export class SlottedMachine {
     return plain(before);
   }
 
+  /** Logs in where that is not the case: an update has restarted the device. */
+  async enter(): Promise<void> {
+    await this.#console.enter("admin", PASSWORD);
+  }
+
   /** A command on the serial console; returns what it printed. */
   async run(command: string): Promise<string> {
     return await this.#console.run(command, SOON.withinMs);
@@ -143,6 +148,7 @@ export class SlottedMachine {
 
   /** Switches it off as an administrator does: all that was written is on the disk. */
   async powerOff(): Promise<void> {
+    await this.enter();
     this.#machine.console.write("poweroff\r");
     await this.#machine.console.expect({ off: "reboot: Power down" }, SOON);
     await this.cutPower();
