@@ -156,7 +156,7 @@ function operate({ command, number, words: [word = ""] }: Call, appliance: Appli
       shell.hasOwnLength = true;
       return show();
     case "update":
-      return show(...updateLines(appliance.updates.view()));
+      return show(...updateLines(appliance.updates.view(), appliance.updates.isReading));
     case "update-install":
       return installUpdate(appliance);
     case "update-commit":

@@ -346,7 +346,8 @@ export class ConsoleSession {
     this.#login = this.#appliance.logins.enter({ line: this.#way, from: remote?.from, edit });
     this.#log("info", said);
     const hardware = this.#appliance.hardwareNotices.flatMap((notice) => wrap(notice, ""));
-    this.#enterShell([...greetingLines(this.#appliance.updates.view()), ...hardware]);
+    const { updates } = this.#appliance;
+    this.#enterShell([...greetingLines(updates.view(), updates.isReading), ...hardware]);
   }
 
   #logOut(): void {

@@ -2,8 +2,11 @@
 import type { Outcome, SlotView, UpdateView } from "../service/updates.ts";
 import { table, wrap } from "./output.ts";
 
+const READING = "The slots are still being read: `update` shows them.";
+
 /** Both slots, and below them what is going on and what became of the last update. */
-export function updateLines(view: UpdateView | undefined): readonly string[] {
+export function updateLines(view: UpdateView | undefined, isReading: boolean): readonly string[] {
+  if (isReading) return [READING];
   if (view === undefined) return ["This system was not started out of a slot: it takes no updates."];
   const { running, spare, situation, rollbackIndex } = view;
   const state =
@@ -22,7 +25,8 @@ export function updateLines(view: UpdateView | undefined): readonly string[] {
 }
 
 /** What somebody who logs in should know; nothing on a system without slots. */
-export function greetingLines(view: UpdateView | undefined): readonly string[] {
+export function greetingLines(view: UpdateView | undefined, isReading: boolean): readonly string[] {
+  if (isReading) return [READING];
   if (view === undefined) return [];
   const { running, spare, waiting } = view;
   const next = waiting

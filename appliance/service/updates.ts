@@ -73,11 +73,18 @@ const NO_SLOTS: Outcome = {
   hint: "updates are for devices that start from the flashable disk: `culvert flash`",
 };
 
+const STILL_READING: Outcome = {
+  ok: false,
+  problem: "the slots are still being read",
+  hint: "try again in some seconds",
+};
+
 export class Updates {
   readonly #parts: UpdatesParts;
   #slots: Slots | undefined;
   #views: { running: SlotView; spare: SlotView } | undefined;
   #trial: { readonly since: Millis; complaints: readonly string[]; timer: { cancel(): void } } | undefined;
+  #isReading = false;
   #installing = false;
   #progress: InstallProgress | undefined;
   #downgradeUntil: Millis | undefined;
@@ -89,6 +96,7 @@ export class Updates {
   /** Reads the boot state, puts it right, and begins the trial of a new slot. Failures are logged. */
   async start(): Promise<void> {
     const { flash, log, clock } = this.#parts;
+    this.#isReading = true;
     try {
       const slots = await Slots.open(flash);
       if (slots === undefined) return;
@@ -112,6 +120,8 @@ export class Updates {
       this.#trial = { since: clock.now(), complaints: [], timer: this.#after(FIRST_CHECK_MS, () => this.#check()) };
     } catch (error) {
       log.write("error", "update", `the slots cannot be read: ${said(error)}`);
+    } finally {
+      this.#isReading = false;
     }
   }
 
@@ -120,7 +130,12 @@ export class Updates {
     this.#trial = undefined;
   }
 
-  /** Undefined when this system was not started out of a slot, or its medium cannot be read. */
+  /** It is not known yet whether there are slots. */
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
+  /** Undefined when this system was not started out of a slot, its medium cannot be read, or `isReading`. */
   view(): UpdateView | undefined {
     const slots = this.#slots;
     const views = this.#views;
@@ -141,9 +156,13 @@ export class Updates {
     };
   }
 
+  get #withoutSlots(): Outcome {
+    return this.#isReading ? STILL_READING : NO_SLOTS;
+  }
+
   /** Somebody stands at the device: for a while, a bundle older than the floor is let in. */
   allowDowngrade(): Outcome {
-    if (this.#slots === undefined) return NO_SLOTS;
+    if (this.#slots === undefined) return this.#withoutSlots;
     this.#downgradeUntil = (this.#parts.clock.now() + DOWNGRADE_MS) as Millis;
     this.#parts.log.write("warning", "update", "an older firmware is let in for ten minutes");
     return { ok: true, said: `An older firmware is let in for ${DOWNGRADE_MS / 60_000} minutes.` };
@@ -153,7 +172,7 @@ export class Updates {
   async install(bundle: AsyncIterable<Buffer>, onProgress: (progress: InstallProgress) => void): Promise<Outcome> {
     const { board, log, clock } = this.#parts;
     const slots = this.#slots;
-    if (slots === undefined || board === undefined) return NO_SLOTS;
+    if (slots === undefined || board === undefined) return this.#withoutSlots;
     if (this.#installing) return { ok: false, problem: "another update is coming in", hint: "wait until it is done" };
     this.#installing = true;
     try {
@@ -181,7 +200,7 @@ export class Updates {
   /** Ends a trial well, whatever the health check says so far. */
   async commit(): Promise<Outcome> {
     const slots = this.#slots;
-    if (slots === undefined) return NO_SLOTS;
+    if (slots === undefined) return this.#withoutSlots;
     if (this.#trial === undefined)
       return { ok: false, problem: "no slot is on trial", hint: "`update` shows the slots" };
     await this.#commit(slots, "by the administrator");
@@ -191,7 +210,7 @@ export class Updates {
   /** Ends a trial, or tries what is in the other slot, and restarts. An older firmware than the floor is let in as by `install`. */
   async rollback(): Promise<Outcome> {
     const slots = this.#slots;
-    if (slots === undefined) return NO_SLOTS;
+    if (slots === undefined) return this.#withoutSlots;
     if (this.#installing) return { ok: false, problem: "an update is coming in", hint: "wait until it is done" };
     if (this.#trial !== undefined) {
       await this.#takeBack(slots, `slot ${slots.booted} was taken back by the administrator`);

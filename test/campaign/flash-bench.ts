@@ -39,7 +39,7 @@ ladder:
   bootloader: { uboot: { prompt: "=> ", interrupt: space } }
 `,
   );
-  await execa("ip", ["address", "add", "192.0.2.1/24", "dev", board.nic]);
+  await execa("ip", ["address", "add", "198.51.100.1/24", "dev", board.nic]);
   const flashing = performance.now();
   const flashed = await culvert(["flash", image, "--bench", bench]);
   say(flashed.all);

@@ -16,7 +16,7 @@ const VIEW: UpdateView = {
 };
 
 function lines(change: Partial<UpdateView>): readonly string[] {
-  const shown = updateLines({ ...VIEW, ...change });
+  const shown = updateLines({ ...VIEW, ...change }, false);
   for (const line of shown) assert.ok(line.length < WIDTH, line);
   return shown;
 }
@@ -48,7 +48,7 @@ test("why the last update was taken back, and that the active slot did not start
     /taken back: slot a was started 3 times\.$/,
   );
   assert.match(lines({ situation: "fallen-back" }).join("\n"), /Slot a is the active one and did not start/);
-  assert.deepEqual(updateLines(undefined), ["This system was not started out of a slot: it takes no updates."]);
+  assert.deepEqual(updateLines(undefined, false), ["This system was not started out of a slot: it takes no updates."]);
 });
 
 test("what was done, or why not and what to do", () => {
@@ -56,14 +56,20 @@ test("what was done, or why not and what to do", () => {
   assert.deepEqual(outcomeLines({ ok: false, problem: "no", hint: "do this" }), ["% no", "  do this"]);
 });
 
+test("who is quicker than the medium reads so", () => {
+  const reading = ["The slots are still being read: `update` shows them."];
+  assert.deepEqual(greetingLines(undefined, true), reading);
+  assert.deepEqual(updateLines(undefined, true), reading);
+});
+
 test("who logs in reads which slot runs, and what is not as it was", () => {
-  assert.deepEqual(greetingLines(undefined), []);
-  assert.deepEqual(greetingLines(VIEW), [
+  assert.deepEqual(greetingLines(undefined, false), []);
+  assert.deepEqual(greetingLines(VIEW, false), [
     "Slot b runs version 0.2.0.",
     "It is signed with a development key: whoever has that key can replace it.",
   ]);
   const released = { ...VIEW.running, signedBy: "release" } as const;
-  const shown = greetingLines({ ...VIEW, running: released, waiting: true, lastReason: "slot b was ill" });
+  const shown = greetingLines({ ...VIEW, running: released, waiting: true, lastReason: "slot b was ill" }, false);
   assert.deepEqual(shown, [
     "Slot b runs version 0.2.0; version 0.1.0 in slot a is tried at the next start.",
     "The last update was taken back: slot b was ill.",

@@ -92,7 +92,8 @@ test("what the device says of its slots is understood", () => {
     trial: undefined,
     progress: undefined,
   };
-  const parse = (change: Partial<UpdateView>) => parseSlots(`${updateLines({ ...view, ...change }).join("\n")}\n`);
+  const parse = (change: Partial<UpdateView>) =>
+    parseSlots(`${updateLines({ ...view, ...change }, false).join("\n")}\n`);
   assert.deepEqual(parse({}), { running: "b", state: "committed", version: "0.2.0", takenBack: undefined });
   assert.equal(parse({ situation: "trial", trial: { secondsLeft: 3, complaints: [] } })?.state, "on trial");
   assert.equal(parse({ situation: "fallen-back" })?.state, "in place of the other");

@@ -229,3 +229,17 @@ test("a system without slots says what is missing; a medium that fails is logged
   await device.boot("a");
   assert.equal(device.log.at(-1), "error: the slots cannot be read: EIO");
 });
+
+test("until the medium has been read, nobody is told that there are no slots", async () => {
+  const device = new Device();
+  const begun = device.begin();
+  while (device.updates === undefined) await Promise.resolve();
+  assert.equal(device.updates.isReading, true);
+  assert.deepEqual(await device.updates.commit(), {
+    ok: false,
+    problem: "the slots are still being read",
+    hint: "try again in some seconds",
+  });
+  await begun;
+  assert.equal(device.updates.isReading, false);
+});

@@ -11,7 +11,6 @@ import process from "node:process";
 import { execa } from "execa";
 import { systemClock } from "../../hil/clock.ts";
 import { bounded } from "../../hil/console/pattern.ts";
-import { plain } from "../../hil/console/transcript.ts";
 import { Journal } from "../../hil/journal/journal.ts";
 import type { DeviceImage } from "../../hil/node/device.ts";
 import { DeviceConsole } from "../../hil/node/device-console.ts";
@@ -117,16 +116,23 @@ export class SlottedMachine {
     await this.#console.configure(settings.map((line) => `set ${line}`));
   }
 
-  /** Logs in on the serial console of a device that was set up; returns the greeting. */
-  async logIn(): Promise<string> {
+  /** Waits for a device that was set up to start, and logs in on its serial console. */
+  async logIn(): Promise<void> {
     const { console } = this.#machine;
     await console.expect({ login: "login: " }, UP);
     console.write("admin\r");
     await console.expect({ password: "Password: " }, SOON);
     console.write(`${PASSWORD}\r`);
-    const { before } = await console.expect({ PROMPT }, SOON);
+    await console.expect({ PROMPT }, SOON);
     await this.run("terminal length 0");
-    return plain(before);
+  }
+
+  /** What the logged-in administrator is told of both slots. */
+  async slots(): Promise<string> {
+    for (;;) {
+      const said = await this.run("update");
+      if (!said.includes("still being read")) return said;
+    }
   }
 
   /** Logs in where that is not the case: an update has restarted the device. */
