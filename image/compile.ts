@@ -99,6 +99,7 @@ async function bundleApp(
     target: "node18",
     format: "cjs",
     keepNames: true,
+    charset: "ascii",
     legalComments: "none",
     external: ["*.node"],
     write: false,
@@ -109,7 +110,12 @@ async function bundleApp(
   });
   const [bundle] = outputFiles;
   if (!bundle || errors.length > 0) throw new ImageError(`esbuild made nothing of ${entry}`);
-  return { bundle: Buffer.from(bundle.contents), modules: npmFolders(Object.keys(metafile.inputs)) };
+  return { bundle: Buffer.from(toAscii(bundle.text)), modules: npmFolders(Object.keys(metafile.inputs)) };
+}
+
+/** esbuild writes everything in ASCII but comments. start.cjs counts on it: a start that decodes UTF-8 takes a tenth longer. */
+function toAscii(text: string): string {
+  return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** The folders of npm packages that hold the named files, each once. A package may lie in another one's node_modules. */

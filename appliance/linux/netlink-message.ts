@@ -1,7 +1,8 @@
 /** Netlink messages: bytes ⇄ values in the machine's own byte order (netlink(7)). */
-import { endianness } from "node:os";
 
-const LITTLE = endianness() === "LE";
+/** The machine's. node:os would tell it, too, for a millisecond of the start. */
+export const BYTE_ORDER: "LE" | "BE" = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? "LE" : "BE";
+const LITTLE = BYTE_ORDER === "LE";
 
 export function readU16(bytes: Buffer, at: number): number {
   return LITTLE ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at);

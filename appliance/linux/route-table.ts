@@ -1,7 +1,7 @@
 /** The kernel's main routing table as /proc/net/route prints it: numbers in hexadecimal, addresses in the machine's order of bytes. */
-import { endianness } from "node:os";
 import type { Route } from "../ports.ts";
 import { Ipv4 } from "../wire/ipv4.ts";
+import { BYTE_ORDER } from "./netlink-message.ts";
 
 /** linux/route.h */
 const RTF_UP = 1;
@@ -9,7 +9,7 @@ const RTF_GATEWAY = 2;
 const RTF_REJECT = 0x200;
 
 /** Lines that make no sense are passed over. */
-export function parseRouteTable(text: string, order: "LE" | "BE" = endianness()): readonly Route[] {
+export function parseRouteTable(text: string, order: "LE" | "BE" = BYTE_ORDER): readonly Route[] {
   return text.split("\n").flatMap((line) => {
     const [interfaceName = "", ...numbers] = line.trim().split(/\s+/);
     const [destination, gateway, flags, , , , mask] = numbers.map((word) =>

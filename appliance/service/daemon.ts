@@ -1,7 +1,7 @@
 /** One daemon that shall run: started, started again when it ends, and replaced when it is to do something else. */
-import { isDeepStrictEqual } from "node:util";
 import type { Disk } from "../config/disk.ts";
 import { type Clock, type Command, type Log, type Millis, type Programs, SystemError, type Timers } from "../ports.ts";
+import { isSameData } from "./same-data.ts";
 
 export interface DaemonSpec extends Command {
   /** Configuration files by name, in the folder for what does not outlive a restart. */
@@ -54,7 +54,7 @@ export class Daemon {
 
   /** Equal to before, nothing happens. Undefined: it shall not run. */
   want(spec: DaemonSpec | undefined): void {
-    if (isDeepStrictEqual(spec, this.#wanted)) return;
+    if (isSameData(spec, this.#wanted)) return;
     this.#wanted = spec;
     this.#waitMs = FIRST_RESTART_MS;
     this.#restart?.cancel();

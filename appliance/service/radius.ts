@@ -1,5 +1,4 @@
 /** Runs the RADIUS client over UDP: sockets and a timer for the machines of `radius/`. */
-import { isDeepStrictEqual } from "node:util";
 import type { Clock, DatagramSocket, DatagramTransport, Log, Millis, Random, Timers } from "../ports.ts";
 import type { AccessAnswer, AccessQuestion } from "../radius/access.ts";
 import type { AccountingRecord } from "../radius/accounting.ts";
@@ -7,6 +6,7 @@ import { RadiusClient, type RadiusOutput, type RadiusStatus } from "../radius/cl
 import { DynamicAuthorization, type DynamicRequest } from "../radius/dynamic-authorization.ts";
 import type { Purpose } from "../radius/exchange.ts";
 import type { RadiusSettings } from "../radius/settings.ts";
+import { isSameData } from "./same-data.ts";
 
 export interface RadiusPorts {
   readonly clock: Clock;
@@ -53,7 +53,7 @@ export class RadiusService {
   apply(settings: RadiusSettings, accounting: boolean): void {
     const before = this.#settings;
     this.#settings = settings;
-    this.#run((now) => (isDeepStrictEqual(before, settings) ? [] : this.#client.configure(settings, now)));
+    this.#run((now) => (isSameData(before, settings) ? [] : this.#client.configure(settings, now)));
     this.#listen(before.dynamicPort);
     if (settings.servers.length === 0) this.#closeSockets();
     const told = accounting && settings.servers.length > 0;

@@ -1,9 +1,9 @@
 /** Sends the log's lines to a log server as they are written; over TCP what cannot leave now waits, as far as there is room. */
-import { isDeepStrictEqual } from "node:util";
 import type { SyslogSettings } from "../config/settings-router.ts";
 import type { LogLevel, SendStream, SendTransport, Timers, UdpSocket, UdpTransport } from "../ports.ts";
 import { emitSyslog, frameSyslog } from "../wire/syslog.ts";
 import type { Journal, JournalLine } from "./journal.ts";
+import { isSameData } from "./same-data.ts";
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
 const LONGEST_QUEUE = 500;
@@ -34,7 +34,7 @@ export class RemoteLog {
   }
 
   apply(settings: SyslogSettings | undefined): void {
-    if (isDeepStrictEqual(settings, this.#settings)) return;
+    if (isSameData(settings, this.#settings)) return;
     this.close();
     this.#settings = settings;
     if (settings === undefined) return;

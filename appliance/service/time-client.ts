@@ -2,10 +2,10 @@
  * Keeps the time of day by SNTP (RFC 4330): asks its servers in turn, and sets the clock when it is wrong by more than a
  * little. Nothing here lives by the time of day but the log, certificates and leases, so steps do no harm.
  */
-import { isDeepStrictEqual } from "node:util";
 import type { Clock, Log, Millis, Random, Timers, UdpSocket, UdpTransport, WallClock } from "../ports.ts";
 import { SystemError } from "../ports.ts";
 import { emitNtpRequest, parseNtpReply } from "../wire/ntp.ts";
+import { isSameData } from "./same-data.ts";
 
 const NTP_PORT = 123;
 const ANSWER_WITHIN_MS = 4000;
@@ -65,7 +65,7 @@ export class TimeClient {
 
   apply(servers: readonly string[]): void {
     const before = this.#servers.map(({ server }) => server);
-    if (isDeepStrictEqual(servers, before)) return;
+    if (isSameData(servers, before)) return;
     this.close();
     this.#servers = servers.map((server) => ({ ...UNKNOWN, server }));
     if (servers.length === 0) return;

@@ -2,7 +2,6 @@
  * Runs the PPTP server and clients over the device's sockets and interfaces: feeds them bytes, frames and time, and
  * carries out their effects in order. This is the only place where protocol meets IO.
  */
-import { isDeepStrictEqual } from "node:util";
 import type { VpnSettings } from "../config/settings.ts";
 import { UserSpaceDataPlane } from "../dataplane/user-space.ts";
 import type {
@@ -31,6 +30,7 @@ import type { SessionStatus, TrafficCounters } from "../tunnel/status.ts";
 import type { Ipv4 } from "../wire/ipv4.ts";
 import { ControlConnections } from "./control-connections.ts";
 import { RadiusService } from "./radius.ts";
+import { isSameData } from "./same-data.ts";
 import { TunnelInterfaces } from "./tunnel-interfaces.ts";
 
 const NO_TRAFFIC: TrafficCounters = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, dropped: {} };
@@ -134,7 +134,7 @@ export class VpnService {
   #applyClients(clients: readonly ClientSettings[], now: Millis): void {
     for (const [name, client] of [...this.#clients]) {
       const wanted = clients.find((settings) => settings.name === name);
-      if (wanted !== undefined && isDeepStrictEqual(wanted, client.settings)) continue;
+      if (wanted !== undefined && isSameData(wanted, client.settings)) continue;
       this.#clients.delete(name);
       this.#interfaces.stopWaiting(name);
       this.#retiring.add(client);

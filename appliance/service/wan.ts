@@ -1,11 +1,11 @@
 /** What the provider tells: an address by DHCP, or a PPP link over PPPoE, and the name servers that come with it. */
-import { isDeepStrictEqual } from "node:util";
 import { PPPOE_INTERFACE, type WanSettings } from "../config/settings-router.ts";
 import type { Ipv4Prefix, Millis } from "../ports.ts";
 import { parseDhcpReport, udhcpcArguments } from "../router/dhcp-client.ts";
 import { parsePppdLine, pppoeOptions } from "../router/pppoe.ts";
 import { formatIpv4, type Ipv4 } from "../wire/ipv4.ts";
 import { attemptProgram, Daemon, type DaemonPorts, type DaemonSpec } from "./daemon.ts";
+import { isSameData } from "./same-data.ts";
 
 /** What is known of the Internet side at this moment. */
 export interface Learned {
@@ -96,7 +96,7 @@ export class Wan {
     const before = this.#settings;
     this.#settings = settings;
     // Another call or another client asks anew: what the old one was told is not ours any more.
-    if (!isDeepStrictEqual(before && whoAsks(before), whoAsks(settings))) this.#forget();
+    if (!isSameData(before && whoAsks(before), whoAsks(settings))) this.#forget();
     if (settings.mode === "pppoe" && before?.mode !== "pppoe") this.#loadPppoe();
     this.#dhcp.want(settings.mode === "dhcp" ? this.#dhcpSpec(settings) : undefined);
     this.#pppoe.want(settings.mode === "pppoe" ? this.#pppoeSpec(settings) : undefined);

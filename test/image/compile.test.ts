@@ -47,6 +47,16 @@ test("the appliance's addon for this host lies where tests load it from, and loa
   assert.equal(typeof native.exports["tunOpen"], "function");
 });
 
+test("the bundle is ASCII, whatever its sources say and in whatever place", async () => {
+  const folder = scratchFolder();
+  writeAt(join(folder, "main.ts"), "/** §2.1 */\nif (/^ü$/.test('ü')) console.log(`€ ` + '😀'.length, '§');\n");
+  const { bundle } = await compile({ entry: join(folder, "main.ts"), native: undefined }, host);
+  writeFileSync(join(folder, "bundle.cjs"), bundle.toString("latin1"), "latin1");
+  assert.equal(spawnSync(process.execPath, [join(folder, "bundle.cjs")]).stdout.toString(), "€ 2 §\n");
+  const appliance = await compile(APPLIANCE, host);
+  for (const each of [bundle, appliance.bundle, appliance.extendData]) assert.ok(each.every((byte) => byte < 0x80));
+});
+
 test("function names survive, so that a stack trace from a device can be read", async () => {
   const folder = scratchFolder();
   writeAt(

@@ -56,6 +56,8 @@ interface MachineParts {
   readonly restarts: boolean;
   /** A hardware watchdog, Intel's 6300ESB, that resets the machine. */
   readonly watchdog?: boolean;
+  /** Its clock is the count of its instructions, 1 ns each: what else the host does cannot be seen in it. Emulated only. */
+  readonly countsInstructions?: boolean;
   /** A second serial line beside the console. */
   readonly secondLine?: boolean;
 }
@@ -203,6 +205,7 @@ function processorArguments(spec: MachineSpec, accelerator: Accelerator): string
     ...["-accel", usesKvm ? "kvm" : "tcg,tb-size=256"],
     ...["-cpu", usesKvm ? "host" : processor],
     ...["-machine", `${board},memory-backend=ram`],
+    ...(spec.countsInstructions ? ["-icount", "shift=0,sleep=off"] : []),
   ];
 }
 
