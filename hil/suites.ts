@@ -7,6 +7,7 @@ import { figure132Suite } from "./scenarios/figure-13-2.ts";
 import { impairedSuite } from "./scenarios/impaired.ts";
 import { interopClientSuite } from "./scenarios/interop-client.ts";
 import { interopServerSuite } from "./scenarios/interop-server.ts";
+import { networkManagerSuite } from "./scenarios/network-manager.ts";
 import { poptopSuite } from "./scenarios/poptop.ts";
 import { routerSuite } from "./scenarios/router.ts";
 import { supervisionSuite } from "./scenarios/supervision.ts";
@@ -18,6 +19,7 @@ export const SUITES: readonly Suite[] = [
   figure132Suite,
   poptopSuite,
   interopServerSuite,
+  networkManagerSuite,
   interopClientSuite,
   impairedSuite,
   behindNatSuite,

@@ -53,6 +53,15 @@ export function parseLock(text: string): Lock {
   return { suite, date, packages };
 }
 
+/**
+ * The date of a lock that has `packages` now. It is an input of every image and guest, so it stays when packages are only added:
+ * what was locked before still makes the same bytes.
+ */
+export function lockDate(old: Lock, packages: readonly LockedPackage[], now: Date): string {
+  const isTheSame = (entry: LockedPackage): boolean => packages.some(({ sha256 }) => sha256 === entry.sha256);
+  return old.date !== "" && old.packages.every(isTheSame) ? old.date : `${now.toISOString().slice(0, 19)}Z`;
+}
+
 /** The file's text: sorted and one field per line, so a refresh reads well as a diff. */
 export function emitLock(lock: Lock): string {
   const key = (entry: LockedPackage): string => `${entry.name} ${entry.architecture}`;

@@ -13,7 +13,7 @@ import { Apt, chooseMirror, hostSourceLists } from "./apt.ts";
 import { DebCache } from "./deb-cache.ts";
 import { ImageError } from "./failure.ts";
 import { inTurn } from "./in-turn.ts";
-import { emitLock, type Lock, type LockedPackage, parseLock } from "./lock.ts";
+import { emitLock, type Lock, type LockedPackage, lockDate, parseLock } from "./lock.ts";
 import { MACHINES } from "./machines.ts";
 import { formatSize, inStep, type Progress } from "./progress.ts";
 import { cacheFolder, lockFile } from "./project.ts";
@@ -89,13 +89,15 @@ export async function refreshLock(architecture: string, extra: readonly string[]
     .sort();
   const current = await (await openApt(old.suite, architecture)).current(names);
   const packages = [...kept, ...current];
-  const changes = current.flatMap((entry) => {
-    const before = old.packages.find((other) => isOurs(other) && other.name === entry.name);
-    return before?.sha256 === entry.sha256 ? [] : [`${entry.name} ${before?.version ?? "(new)"} -> ${entry.version}`];
-  });
-  // The date is an input of every image: a refresh that changes no package must not change it.
+  const before = (entry: LockedPackage): LockedPackage | undefined =>
+    old.packages.find((other) => isOurs(other) && other.name === entry.name);
+  const changes = current.flatMap((entry) =>
+    before(entry)?.sha256 === entry.sha256
+      ? []
+      : [`${entry.name} ${before(entry)?.version ?? "(new)"} -> ${entry.version}`],
+  );
   if (changes.length === 0) return [];
-  const date = `${now.toISOString().slice(0, 19)}Z`;
+  const date = lockDate(old, packages, now);
   const partial = `${lockFile}.new`;
   await writeFile(partial, emitLock({ suite: old.suite, date, packages }));
   await rename(partial, lockFile);

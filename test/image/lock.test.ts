@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { emitLock, type Lock, parseLock } from "../../image/lock.ts";
+import { emitLock, type Lock, lockDate, parseLock } from "../../image/lock.ts";
 import { lockFile } from "../../image/project.ts";
 
 const ENTRY = {
@@ -32,6 +32,15 @@ describe("the package lock", () => {
   test("packages are written in order of their names", () => {
     const zlib = { ...ENTRY, name: "zlib1g", package: "zlib1g" };
     assert.equal(emitLock({ ...LOCK, packages: [zlib, ENTRY] }), emitLock({ ...LOCK, packages: [ENTRY, zlib] }));
+  });
+
+  test("its date stays when packages are added, and is today's when one changes or goes", () => {
+    const now = new Date("2026-12-01T10:00:00.5Z");
+    const added = { ...ENTRY, name: "zlib1g", package: "zlib1g", sha256: "b".repeat(64) };
+    assert.equal(lockDate(LOCK, [added, ENTRY], now), LOCK.date);
+    assert.equal(lockDate(LOCK, [{ ...ENTRY, sha256: "c".repeat(64) }, added], now), "2026-12-01T10:00:00Z");
+    assert.equal(lockDate(LOCK, [added], now), "2026-12-01T10:00:00Z");
+    assert.equal(lockDate({ ...LOCK, date: "", packages: [] }, [ENTRY], now), "2026-12-01T10:00:00Z");
   });
 
   test("one package may be locked for two architectures", () => {
