@@ -211,8 +211,7 @@ async function cuts(before: Buffer, writeLog: string, firstEntry: number): Promi
   const disk = new CutDisk(parsed.log, before);
   const toBoot = new Set(Array.from({ length: boots }, (_, index) => Math.floor(((index + 0.5) * states) / boots)));
   const rests = new Map<string, number>();
-  const booted: Promise<void>[] = [];
-  let running = 0;
+  const booting = new Set<Promise<void>>();
   for (const [index, { cut, fate }] of plan.entries()) {
     const state = disk.cutAt(cut, fate, random);
     const told = `seed ${seed}, cut after ${cut} of ${entries.length} (${fate})`;
@@ -227,9 +226,9 @@ async function cuts(before: Buffer, writeLog: string, firstEntry: number): Promi
     if (!toBoot.has(index)) continue;
     const file = inFolder(`cut-${index}.img`);
     state.writeTo(file);
-    while (running >= 2) await Promise.race(booted);
-    running++;
-    booted.push(bootCut(file, first, told).finally(() => running--));
+    while (booting.size >= 2) await Promise.race(booting);
+    const boot = bootCut(file, first, told).finally(() => booting.delete(boot));
+    booting.add(boot);
   }
   say(
     `     ${entries.length - firstEntry} writes and flushes of one update, cut ${plan.length} times: ${[...rests].map(([end, n]) => `${end} ${n}`).join(", ")}`,
@@ -239,7 +238,7 @@ async function cuts(before: Buffer, writeLog: string, firstEntry: number): Promi
     true,
     "",
   );
-  await Promise.all(booted);
+  await Promise.all(booting);
 }
 
 async function bootCut(file: string, slot: string, told: string): Promise<void> {
