@@ -30,6 +30,7 @@ import { fillFolder } from "./output-folder.ts";
 import { packInitramfs, packSquashfs } from "./pack.ts";
 import { type Bill, makeBill, PAPER_PACKAGES } from "./paper/bill.ts";
 import { emitLicences, LICENCES_PATH } from "./paper/notices.ts";
+import type { MadeFile } from "./paper/origins.ts";
 import { emitPapers } from "./paper/papers.ts";
 import { type Prepared, type PreparedPackage, prepare } from "./prepare.ts";
 import { formatSize, inStep, type Progress } from "./progress.ts";
@@ -180,9 +181,23 @@ export interface Trees {
   readonly bill: Bill;
 }
 
-export async function assemble(inputs: Inputs, key: string, kernel: Kernel, progress: Progress): Promise<Trees> {
-  const { board, prepared, paperPackages, app, own, version, commit } = inputs;
-  const { epoch, packages } = prepared;
+/** What a flashable disk has beside its slots. */
+export interface DiskFiles {
+  /** Of which `made` is made. */
+  readonly packages: readonly PreparedPackage[];
+  readonly made: readonly MadeFile[];
+}
+
+/** `disk` belongs to the papers, of which the root has the licence texts. */
+export async function assemble(
+  inputs: Inputs,
+  key: string,
+  kernel: Kernel,
+  progress: Progress,
+  disk: DiskFiles = { packages: [], made: [] },
+): Promise<Trees> {
+  const { board, prepared, app, own, version, commit } = inputs;
+  const { epoch } = prepared;
   const wanting = kernel.driversWithFirmware(board.drivers).join(", ");
   const text = `without firmware, which Debian keeps outside main: ${wanting}; a device that misses a file names it at login`;
   progress({ kind: "note", text });
@@ -201,7 +216,11 @@ export async function assemble(inputs: Inputs, key: string, kernel: Kernel, prog
         initramfs: assembleInitramfs(board, prepared, kernel, own),
       };
       const billed = { root: joined(trees), initramfs: trees.initramfs };
-      const parts = { packages, paperPackages, cache: new DebCache(cacheFolder), trees: billed, modules: app.modules };
+      const packages = [...prepared.packages, ...disk.packages];
+      // GRUB's packages leave their copyright file to the one that has grub-mkimage.
+      const paperPackages = [...inputs.paperPackages, ...inputs.lockedTools.packages];
+      const cache = new DebCache(cacheFolder);
+      const parts = { packages, paperPackages, cache, trees: billed, made: disk.made, modules: app.modules };
       const bill = await makeBill({ board: board.name, version, commit, key, epoch, ...parts });
       trees.base.file(LICENCES_PATH, emitLicences(bill));
       return { ...trees, bill };
@@ -255,25 +274,40 @@ export async function writePapers({ bill }: Trees, folder: string): Promise<stri
   return papers.map(([name]) => name);
 }
 
+/** What the manifest of a flashable disk has more than another one's. */
+export interface DiskFacts {
+  readonly packages: readonly PreparedPackage[];
+  readonly unlocked: boolean;
+  /** File name -> SHA-256 of it without signature and trust anchor. */
+  readonly unsigned: Readonly<Record<string, string>>;
+}
+
 /** Writes manifest.json for the named files of `folder`. */
 export async function writeManifest(
   inputs: Inputs,
   key: string,
   names: readonly string[],
   folder: string,
+  disk: DiskFacts = { packages: [], unlocked: false, unsigned: {} },
 ): Promise<Manifest> {
   const { board, prepared, app, tools, version, commit } = inputs;
-  const files = await Promise.all(names.map(async (name) => [name, describeBytes(await readFile(join(folder, name)))]));
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const sha256_unsigned = disk.unsigned[name];
+      const facts = describeBytes(await readFile(join(folder, name)));
+      return [name, sha256_unsigned === undefined ? facts : { ...facts, sha256_unsigned }];
+    }),
+  );
   const manifest: Manifest = {
     format: 1,
     board: board.name,
     version,
     key,
     commit,
-    unlocked: isUnlocked(inputs),
+    unlocked: isUnlocked(inputs) || disk.unlocked,
     epoch: prepared.epoch,
     tools,
-    packages: prepared.packages.map(({ folder: _, ...entry }) => entry),
+    packages: [...prepared.packages, ...disk.packages].map(({ folder: _, ...entry }) => entry),
     app: Object.fromEntries(appFiles(app).map(([name, data]) => [name, describeBytes(data)])),
     files: Object.fromEntries(files),
   };

@@ -16,6 +16,7 @@ import { PAPER_PACKAGES } from "./paper/bill.ts";
 import { entryOf, readLock, refreshLock } from "./prepare.ts";
 import { formatSize, type Progress } from "./progress.ts";
 import { flashableFolder } from "./project.ts";
+import { type ComparedManifest, comparePublished, parsePublished } from "./published.ts";
 import { openTracker } from "./security-tracker.ts";
 import { DEVELOPMENT_WARNING, developmentKey, keyFromCommand, keyFromFile } from "./sign.ts";
 import { readSizes, sizeLines } from "./size-table.ts";
@@ -39,6 +40,8 @@ const HELP = `culvert image: builds firmware images
                                          with --board for this one only
   culvert image inspect [--board NAME]   what the built image is made of
   culvert image verify [--board NAME]    build it, build it again elsewhere, compare bit for bit
+                       [--published FILE]  compare with a published image instead, by the sha256_unsigned of
+                                         its manifest.json: everything but signature and keys
   culvert image diff BEFORE AFTER        what grew between two built images (folders), by package and module
   culvert image cve [--board NAME]       which locked packages are superseded, and the CVE ids that the newer
                     [--tracker FILE]     changelogs name; FILE is Debian's security tracker as JSON;
@@ -56,7 +59,7 @@ const OPTIONS = {
   build: ["board", "locked", "quick", "key", "sign-command", "public-key"],
   lock: ["board"],
   inspect: ["board"],
-  verify: ["board"],
+  verify: ["board", "published"],
   diff: [],
   cve: ["board", "tracker", "all"],
 } as const;
@@ -93,7 +96,7 @@ export async function runImageCommand(argv: readonly string[]): Promise<number> 
       case "inspect":
         return await inspect(board.name);
       case "verify":
-        return await verify(board.name);
+        return await verify(board.name, options.published);
       case "diff":
         return await diff(names[0] ?? "", names[1] ?? "");
       case "cve":
@@ -145,7 +148,7 @@ async function lock(boards: readonly Board[], machine: Machine, extra: readonly 
     want(board.machine.architecture, [
       board.machine.kernelPackage,
       ...board.packages,
-      ...board.loaders.map((loader) => loader.package),
+      ...loaderPackages(board),
       ...HEADER_PACKAGES,
       ...PAPER_PACKAGES,
     ]);
@@ -182,8 +185,10 @@ dated    ${new Date(manifest.epoch * 1000).toISOString()}
 tools    ${Object.entries(manifest.tools)
     .map(([tool, version]) => (version.includes(tool) ? version : `${tool} ${version}`))
     .join(", ")}`);
-  for (const [name, { size, sha256 }] of sized)
-    console.log(`${name.padEnd(13)} ${formatSize(size).padStart(8)}  ${sha256}`);
+  for (const [name, { size, sha256, sha256_unsigned }] of sized) {
+    console.log(`${name.padEnd(20)} ${formatSize(size).padStart(8)}  ${sha256}`);
+    if (sha256_unsigned !== undefined) console.log(`${"without signature and keys".padEnd(29)}  ${sha256_unsigned}`);
+  }
   const sizes = await readSizes(folder);
   if (sizes !== undefined) console.log(sizeLines(sizes, undefined).join("\n"));
   console.log(`${manifest.packages.length} packages:`);
@@ -191,15 +196,34 @@ tools    ${Object.entries(manifest.tools)
   return 0;
 }
 
-async function verify(board: string): Promise<number> {
+async function verify(board: string, publishedFile: string | undefined): Promise<number> {
+  const published =
+    publishedFile === undefined
+      ? undefined
+      : parsePublished(await readInput("--published", publishedFile), publishedFile);
   const printer = new StepPrinter(process.stderr, () => performance.now());
   const onProgress: Progress = (event) => printer.print(event);
   const image = await buildFlashable({ board, locked: false, onProgress });
+  if (published !== undefined) return await verifyPublished(dirname(image.manifest), published);
   const { comparison, folder } = await verifyImage({ board, folder: dirname(image.manifest), onProgress });
   console.log(differenceLines(comparison).join("\n"));
   if (folder === undefined) console.log(`${board}: built again elsewhere it is the same, bit for bit`);
   else console.log(`${board}: NOT reproducible; the other build is kept in ${folder}`);
   return folder === undefined ? 0 : 1;
+}
+
+/** Without the publisher's key the disk cannot be made, but what is signed can. */
+async function verifyPublished(folder: string, published: ComparedManifest): Promise<number> {
+  const ours = await readManifest(folder);
+  if (ours === undefined) throw new ImageError(`${folder} holds no image`);
+  const { same, lines } = comparePublished(ours, published);
+  console.log(lines.join("\n"));
+  console.log(
+    same
+      ? `${ours.board}: built here it is the published image, signature and keys aside, bit for bit`
+      : `${ours.board}: NOT the published image`,
+  );
+  return same ? 0 : 1;
 }
 
 async function diff(before: string, after: string): Promise<number> {
@@ -213,7 +237,8 @@ async function diff(before: string, after: string): Promise<number> {
 }
 
 async function findVulnerabilities(board: Board, trackerFile: string | undefined, all: boolean): Promise<number> {
-  const tracker = trackerFile === undefined ? undefined : openTracker(await readInput(trackerFile), trackerFile);
+  const tracker =
+    trackerFile === undefined ? undefined : openTracker(await readInput("--tracker", trackerFile), trackerFile);
   const { architecture, kernelPackage, hasSecurityUpdates } = board.machine;
   // What has no updates of its own is measured by the machine that gets them first.
   const reference = hasSecurityUpdates ? board.machine : AMD64;
@@ -222,7 +247,9 @@ async function findVulnerabilities(board: Board, trackerFile: string | undefined
   const report = await reportVulnerabilities({
     board: board.name,
     suite: lock.suite,
-    locked: [kernelPackage, ...board.packages, ...PAPER_PACKAGES].map((name) => entryOf(lock, name, architecture)),
+    locked: [kernelPackage, ...board.packages, ...loaderPackages(board), ...PAPER_PACKAGES].map((name) =>
+      entryOf(lock, name, architecture),
+    ),
     nameOf: ({ name }) => (name === kernelPackage ? reference.kernelPackage : name),
     architecture: reference.architecture,
     unserved: hasSecurityUpdates ? undefined : architecture,
@@ -233,9 +260,13 @@ async function findVulnerabilities(board: Board, trackerFile: string | undefined
   return exitStatus(report);
 }
 
-async function readInput(file: string): Promise<string> {
+function loaderPackages({ loaders }: Board): string[] {
+  return loaders.map((loader) => loader.package);
+}
+
+async function readInput(option: string, file: string): Promise<string> {
   return await readFile(file, "utf8").catch((error: Error) => {
-    throw new ImageError(`--tracker ${file}: ${error.message.replace(/, open .*/, "")}`, { cause: error });
+    throw new ImageError(`${option} ${file}: ${error.message.replace(/, open .*/, "")}`, { cause: error });
   });
 }
 
@@ -247,6 +278,7 @@ interface Options {
   readonly "sign-command"?: string;
   readonly "public-key"?: string;
   readonly tracker?: string;
+  readonly published?: string;
   readonly all?: boolean;
 }
 
@@ -258,6 +290,7 @@ const KINDS = {
   "sign-command": { type: "string" },
   "public-key": { type: "string" },
   tracker: { type: "string" },
+  published: { type: "string" },
   all: { type: "boolean" },
 } as const;
 
@@ -270,6 +303,7 @@ const SPELLING = {
   "sign-command": "--sign-command COMMAND",
   "public-key": "--public-key FILE",
   tracker: "--tracker FILE",
+  published: "--published FILE",
   all: "--all",
 } as const;
 

@@ -32,7 +32,8 @@ import { MANIFEST_NAME, readManifest } from "./manifest.ts";
 import { fillFolder } from "./output-folder.ts";
 import { PackageFiles } from "./package-files.ts";
 import { filesOf } from "./paper/bill.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import type { MadeFile } from "./paper/origins.ts";
+import { type Prepared, type PreparedPackage, prepare } from "./prepare.ts";
 import { formatSize, inStep, type Progress } from "./progress.ts";
 import { flashableFolder, projectRoot } from "./project.ts";
 import { developmentKey, ROLLBACK_INDEX, type SignedSlot, type SigningKey, signSlot, writeBundle } from "./sign.ts";
@@ -72,7 +73,7 @@ export interface BuiltFlashable {
 }
 
 /** Raise it when the builder makes another disk of the same inputs. */
-const FORMAT = "flashable-2";
+const FORMAT = "flashable-3";
 const SLOT_NAME = "slot.sqfs";
 
 /** Builds the disk or finds it built. Throws an ImageError for everything a person can put right. */
@@ -89,7 +90,10 @@ export async function buildFlashable(request: FlashableRequest): Promise<BuiltFl
   const fresh = await inTurn(folder, async () => {
     if ((await readManifest(folder))?.key === key) return false;
     const kernel = await Kernel.of(board.machine, inputs.prepared);
-    const trees = await assemble(inputs, imageKey, kernel, onProgress);
+    const grub = loader === undefined ? undefined : await makeLoader(inputs, loader);
+    const loaderPackages = loader?.packages ?? [];
+    const made = grub === undefined ? [] : loaderFiles(grub, loaderPackages);
+    const trees = await assemble(inputs, imageKey, kernel, onProgress, { packages: loaderPackages, made });
     await fillFolder(folder, async (partial) => {
       const contents = { base: slotBase(inputs, trees, kernel), app: trees.app };
       const slot = await inStep(
@@ -110,15 +114,19 @@ export async function buildFlashable(request: FlashableRequest): Promise<BuiltFl
         () => `with ${signingKey.from}`,
       );
       await writeBundle(signed, join(partial, bundle));
-      await inStep(
+      const diskUnsigned = await inStep(
         onProgress,
         "disk",
-        () => fillDisk(inputs, loader, signed, join(partial, disk)),
+        () => fillDisk(inputs, grub, signed, join(partial, disk)),
         (sha256Unsigned) => `without signature and keys ${sha256Unsigned}`,
       );
       const legacy = await writeLegacyImages(inputs, trees, kernel, partial);
       const papers = await writePapers(trees, partial);
-      await writeManifest(inputs, key, [disk, bundle, SLOT_NAME, SIZES_NAME, ...legacy, ...papers], partial);
+      await writeManifest(inputs, key, [disk, bundle, SLOT_NAME, SIZES_NAME, ...legacy, ...papers], partial, {
+        packages: loaderPackages,
+        unlocked: loader?.unlocked === true,
+        unsigned: { [disk]: diskUnsigned },
+      });
     });
     return true;
   });
@@ -181,12 +189,30 @@ async function makeSlot(
   return await readFile(file);
 }
 
+type Loader = NonNullable<DiskContents["grub"]>;
+
+async function makeLoader({ board, lockedTools }: Inputs, { packages }: Prepared): Promise<Loader> {
+  const files = new PackageFiles(packages.map((each) => each.folder));
+  return { ...(await makeGrub(board.loaders, files, lockedTools, BIOS_BOOT_SECTOR)), config: grubConfig(board) };
+}
+
+/** For the papers: what GRUB puts on the disk, and of which package it is. Names are the partition's and the file's in it. */
+export function loaderFiles({ efi, bios, config }: Loader, packages: readonly PreparedPackage[]): MadeFile[] {
+  const named = (name: string): PreparedPackage | undefined => packages.find((each) => each.name === name);
+  const inBiosBoot = ({ boot, core, package: from }: NonNullable<Loader["bios"]>): MadeFile[] => [
+    { name: "bios-boot/boot.img", data: boot, package: named(from) },
+    { name: "bios-boot/core.img", data: core, package: named(from) },
+  ];
+  return [
+    ...(bios === undefined ? [] : inBiosBoot(bios)),
+    ...efi.map(({ name, data, package: from }) => ({ name: `BOOT/EFI/BOOT/${name}`, data, package: named(from) })),
+    { name: "BOOT/grub/grub.cfg", data: Buffer.from(config), package: undefined },
+  ];
+}
+
 /** Writes the disk and returns its SHA-256 without signature and trust anchor, the same for everybody who builds it. */
-async function fillDisk(inputs: Inputs, loader: Prepared | undefined, slot: SignedSlot, file: string): Promise<string> {
-  const { board, prepared, lockedTools } = inputs;
-  const folders = loader?.packages.map((each) => each.folder) ?? [];
-  const made = await makeGrub(board.loaders, new PackageFiles(folders), lockedTools, BIOS_BOOT_SECTOR);
-  const grub = loader === undefined ? undefined : { ...made, config: grubConfig(board) };
+async function fillDisk(inputs: Inputs, grub: Loader | undefined, slot: SignedSlot, file: string): Promise<string> {
+  const { board, prepared } = inputs;
   const contents = { board: board.name, epoch: prepared.epoch, grub, rollbackIndex: ROLLBACK_INDEX };
   const disk = makeDisk({ ...contents, slot });
   await writeDisk(disk, file);

@@ -30,9 +30,9 @@ const OWN_MODULES: Readonly<Record<GrubPlatform["name"], readonly string[]>> = {
 
 export interface Grub {
   /** Below EFI/BOOT of the boot partition. */
-  readonly efi: readonly { readonly name: string; readonly data: Buffer }[];
+  readonly efi: readonly { readonly name: string; readonly data: Buffer; readonly package: string }[];
   /** For BIOS: the code of the first sector, and what it loads, for the beginning of the BIOS boot partition. */
-  readonly bios: { readonly boot: Buffer; readonly core: Buffer } | undefined;
+  readonly bios: { readonly boot: Buffer; readonly core: Buffer; readonly package: string } | undefined;
 }
 
 /** `files` has the platforms' packages; `biosBootSector` is where the BIOS boot partition begins. */
@@ -42,18 +42,19 @@ export async function makeGrub(
   tools: LockedTools,
   biosBootSector: number,
 ): Promise<Grub> {
-  const efi: { name: string; data: Buffer }[] = [];
+  const efi: Grub["efi"][number][] = [];
   let bios: Grub["bios"];
-  for (const { name } of platforms) {
+  for (const { name, package: from } of platforms) {
     if (name === "i386-pc") {
       const [core, boot] = [
         await mkimage(name, "(,gpt2)/grub", files, tools),
         files.entry(`/usr/lib/grub/${name}/boot.img`),
       ];
-      bios = embed(boot.content.kind === "file" ? boot.content.data : Buffer.alloc(0), core, biosBootSector);
+      const image = boot.content.kind === "file" ? boot.content.data : Buffer.alloc(0);
+      bios = { ...embed(image, core, biosBootSector), package: from };
     } else {
       // Without a disk in the prefix it is the one that the firmware loaded this from.
-      efi.push({ name: EFI_NAME[name], data: await mkimage(name, "/grub", files, tools) });
+      efi.push({ name: EFI_NAME[name], data: await mkimage(name, "/grub", files, tools), package: from });
     }
   }
   return { efi, bios };

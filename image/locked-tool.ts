@@ -8,7 +8,7 @@ import { ImageError } from "./failure.ts";
 import { explain, settings, type ToolOptions } from "./host-tool.ts";
 import { AMD64, ARM64, type Machine } from "./machines.ts";
 import { PackageFiles } from "./package-files.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import { type Prepared, type PreparedPackage, prepare } from "./prepare.ts";
 import type { Progress } from "./progress.ts";
 
 /** Each program with the packages of the libraries that it opens. */
@@ -32,6 +32,7 @@ export class LockedTools {
   readonly unlocked: boolean;
   /** Package and SHA-256 of each: part of the key of whatever they make. */
   readonly identity: readonly (readonly [string, string])[];
+  readonly packages: readonly PreparedPackage[];
   /** Package -> version. */
   readonly versions: Readonly<Record<string, string>>;
 
@@ -40,6 +41,7 @@ export class LockedTools {
     this.#files = new PackageFiles(this.#folders);
     this.#host = host;
     this.unlocked = prepared.unlocked;
+    this.packages = prepared.packages;
     this.identity = prepared.packages.map((each) => [each.name, each.sha256] as const);
     this.versions = Object.fromEntries(prepared.packages.map((each) => [each.name, each.version]));
   }

@@ -10,6 +10,8 @@ import type { LockedPackage } from "./lock.ts";
 export interface FileFacts {
   readonly size: number;
   readonly sha256: string;
+  /** Of a file that is signed: without signature and trust anchor, so the same for whoever builds it, with any key. */
+  readonly sha256_unsigned?: string;
 }
 
 export interface Manifest {

@@ -9,7 +9,7 @@ import { projectRoot } from "../project.ts";
 import type { Tree } from "../tree.ts";
 import { parseCopyright } from "./copyright.ts";
 import { expressLicences } from "./licence-expression.ts";
-import { type FileOrigin, findOrigins } from "./origins.ts";
+import { type FileOrigin, findOrigins, type MadeFile, originOf } from "./origins.ts";
 
 /** Locked beside a board's packages for their texts: what Debian's copyright files point at, and what GCC's are. */
 export const PAPER_PACKAGES: readonly string[] = ["base-files", "gcc-12-base"];
@@ -19,7 +19,7 @@ export interface SourcePackage {
   readonly version: string;
 }
 
-/** A Debian package of which the image has at least one file. */
+/** A Debian package of which the image has at least one file, or something that is made of it. */
 export interface BilledPackage {
   readonly entry: PreparedPackage;
   readonly source: SourcePackage;
@@ -82,6 +82,8 @@ export interface BillRequest {
   readonly cache: DebCache;
   /** Tree name -> tree, such as `root` and `initramfs`. */
   readonly trees: Readonly<Record<string, Tree>>;
+  /** What lies on the disk outside the trees: the boot loader. Its packages are among `packages`. */
+  readonly made: readonly MadeFile[];
   /** Folders of npm packages in the app, absolute. */
   readonly modules: readonly string[];
 }
@@ -90,7 +92,7 @@ export interface BillRequest {
 export async function makeBill(request: BillRequest): Promise<Bill> {
   const { board, version, commit, key, epoch } = request;
   const files = new PackageFiles([...request.packages, ...request.paperPackages].map((each) => each.folder));
-  const origins = findOrigins(request.trees, request.packages);
+  const origins = [...findOrigins(request.trees, request.packages), ...request.made.map(originOf)];
   const packages: BilledPackage[] = [];
   for (const entry of request.packages) {
     const own = origins.filter((file) => file.package === entry);

@@ -58,7 +58,9 @@ function debianComponent({ entry, source, builtUsing, maintainer, licence, files
     hashes: [{ alg: "SHA-256", content: entry.sha256 }],
     licenses: [{ expression: licence, acknowledgement: "declared" }],
     purl: debianUrl(entry),
-    ...(modified ? { pedigree: { notes: "A file of this package was changed by the image builder." } } : {}),
+    ...(modified
+      ? { pedigree: { notes: "Files of this package were changed by the image builder, or others made of them." } }
+      : {}),
     properties: [source, ...builtUsing].map((each) => ({ name: "culvert:source", value: debianSourceUrl(each) })),
     components: files.map(fileComponent),
   };
@@ -80,7 +82,7 @@ function fileComponent({ name, sha256, modified }: FileOrigin) {
     type: "file",
     name,
     hashes: [{ alg: "SHA-256", content: sha256 }],
-    ...(modified ? { pedigree: { notes: "Changed by the image builder." } } : {}),
+    ...(modified ? { pedigree: { notes: "Changed or made by the image builder." } } : {}),
   };
 }
 

@@ -6,15 +6,36 @@ import type { PreparedPackage } from "../prepare.ts";
 import { mergedPath, type Tree } from "../tree.ts";
 
 export interface FileOrigin {
-  /** Where it is in the image: `TREE/path`, such as `root/usr/bin/node`. */
+  /** Where it is in the image: `TREE/path`, such as `root/usr/bin/node`; `bios-boot` and `BOOT` are partitions. */
   readonly name: string;
   readonly size: number;
   readonly sha1: string;
   readonly sha256: string;
   /** Undefined for our own files. */
   readonly package: PreparedPackage | undefined;
-  /** True when the builder changed the package's file, such as the ICU data. */
+  /** True when the builder changed the package's file, such as the ICU data, or made another one of it, such as GRUB's core. */
   readonly modified: boolean;
+}
+
+/** A file that lies in no tree and in no package: the boot loader, made of a package's modules, and its configuration. */
+export interface MadeFile {
+  /** As `FileOrigin.name`. */
+  readonly name: string;
+  readonly data: Buffer;
+  /** Whose files it is made of; undefined for our own. */
+  readonly package: PreparedPackage | undefined;
+}
+
+export function originOf({ name, data, package: from }: MadeFile): FileOrigin {
+  return { name, ...describe(data), package: from, modified: from !== undefined };
+}
+
+function describe(data: Buffer): Pick<FileOrigin, "size" | "sha1" | "sha256"> {
+  return {
+    size: data.length,
+    sha1: createHash("sha1").update(data).digest("hex"),
+    sha256: createHash("sha256").update(data).digest("hex"),
+  };
 }
 
 /** The files of the named trees, sorted by name. */
@@ -29,9 +50,7 @@ export function findOrigins(
     const found = firstWith(packages, path);
     files.push({
       name: `${tree}${path}`,
-      size: data.length,
-      sha1: createHash("sha1").update(data).digest("hex"),
-      sha256: createHash("sha256").update(data).digest("hex"),
+      ...describe(data),
       package: found?.package,
       modified: found !== undefined && !readFileSync(found.file).equals(data),
     });

@@ -132,7 +132,7 @@ function fileEntry(file: FileOrigin, bill: Bill) {
     licenseConcluded: ours,
     licenseInfoInFiles: ["NOASSERTION"],
     copyrightText: "NOASSERTION",
-    ...(file.modified ? { comment: `Changed by the image builder, from ${file.package?.package}.` } : {}),
+    ...(file.modified ? { comment: `Changed or made by the image builder, from ${file.package?.package}.` } : {}),
   };
 }
 

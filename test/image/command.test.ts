@@ -10,7 +10,7 @@ const MISTAKES: readonly [string, RegExp][] = [
   ["build --board z80", /no board 'z80'; there is arm64, mipsel, x86_64/],
   ["diff one", /give the folders of two built images/],
   ["diff one two three", /'three' is one word too many/],
-  ["verify --all", /Unknown option '--all'; there are --board NAME$/],
+  ["verify --all", /Unknown option '--all'; there are --board NAME, --published FILE$/],
   ["cve --tracker", /argument missing; there are --board NAME, --tracker FILE, --all/],
   ["build now", /'now' is one word too many/],
   ["inspect --locked", /Unknown option '--locked'; there are --board NAME$/],

@@ -7,6 +7,7 @@ import { before, describe, test } from "node:test";
 import { DebCache } from "../../../image/deb-cache.ts";
 import { type Bill, makeBill } from "../../../image/paper/bill.ts";
 import { emitLicences, emitSources } from "../../../image/paper/notices.ts";
+import type { MadeFile } from "../../../image/paper/origins.ts";
 import { emitPapers } from "../../../image/paper/papers.ts";
 import type { PreparedPackage } from "../../../image/prepare.ts";
 import { Tree } from "../../../image/tree.ts";
@@ -57,6 +58,15 @@ const LIBRARY = packageOf("libtool", "Version: 1:1.0-1+b2\n", {
   "lib/libtool.so": "library",
   "usr/share/doc/unused": "",
 });
+/** A boot loader: no file of it is on the disk, but what was made of its modules is. */
+const LOADER = packageOf("loader-bin", "Version: 2.06-13+deb12u2\nSource: grub2\n", {
+  "usr/lib/grub/i386-pc/normal.mod": "module",
+  "usr/share/doc/loader-bin/copyright": DEP5,
+});
+const MADE = [
+  { name: "bios-boot/core.img", data: Buffer.from("core"), package: LOADER },
+  { name: "BOOT/grub/grub.cfg", data: Buffer.from("menu"), package: undefined },
+];
 const SPARE = packageOf("spare", "Version: 1\n", { "usr/bin/spare": "spare" });
 const TEXTS = packageOf("libtool-base", "Version: 1\n", {
   "usr/share/doc/libtool-base/copyright": "Written by Eve, in prose. GNU General Public License applies.",
@@ -79,7 +89,10 @@ function trees(): Record<string, Tree> {
   return { root, initramfs };
 }
 
-async function bill(packages: readonly PreparedPackage[] = [TOOL, LIBRARY, SPARE]): Promise<Bill> {
+async function bill(
+  packages: readonly PreparedPackage[] = [TOOL, LIBRARY, SPARE],
+  made: readonly MadeFile[] = [],
+): Promise<Bill> {
   const facts = { board: "x86_64", version: "0.1.0", commit: "abc", key: KEY, epoch: EPOCH };
   const paperPackages = [TEXTS];
   return await makeBill({
@@ -88,6 +101,7 @@ async function bill(packages: readonly PreparedPackage[] = [TOOL, LIBRARY, SPARE
     paperPackages,
     cache: new DebCache(cache),
     trees: trees(),
+    made,
     modules: [MODULE],
   });
 }
@@ -143,6 +157,41 @@ describe("bill of materials", () => {
   test("a package whose .deb is gone is named with what to do", async () => {
     const lost = { ...TOOL, sha256: "0".repeat(64) };
     await assert.rejects(bill([lost]), new RegExp(`${lost.sha256}\\.deb is missing: delete .* and build again`));
+  });
+});
+
+describe("boot loader", () => {
+  let made: Bill;
+  before(async () => {
+    made = await bill([TOOL, LIBRARY, LOADER], MADE);
+  });
+
+  test("its package is billed for what was made of it, and its configuration is ours", () => {
+    const loader = made.packages.find(({ entry }) => entry === LOADER);
+    assert.deepEqual(
+      loader?.files.map(({ name, size, modified }) => [name, size, modified]),
+      [["bios-boot/core.img", 4, true]],
+    );
+    assert.ok(made.own.some(({ name }) => name === "BOOT/grub/grub.cfg"));
+  });
+
+  test("every paper has it: SPDX, CycloneDX, licences, and its source is owed", () => {
+    const papers = emitPapers(made);
+    const spdx = spdxDocument.parse(JSON.parse(papers["sbom.spdx.json"] ?? ""));
+    const core = spdx.files.find(({ fileName }) => fileName === "./bios-boot/core.img");
+    const from = spdx.packages.find(({ name }) => name === "loader-bin");
+    assert.ok(
+      spdx.relationships.some(
+        ({ spdxElementId, relationshipType, relatedSpdxElement }) =>
+          spdxElementId === core?.SPDXID &&
+          relationshipType === "GENERATED_FROM" &&
+          relatedSpdxElement === from?.SPDXID,
+      ),
+    );
+    const { components } = cycloneDxDocument.parse(JSON.parse(papers["sbom.cdx.json"] ?? ""));
+    assert.ok(components.some(({ name }) => name === "loader-bin"));
+    assert.match(papers["licences.txt"] ?? "", /loader-bin 1:1\.0-1\+b2/);
+    assert.match(papers["sources.txt"] ?? "", /^\* grub2 2\.06-13\+deb12u2\n {4}for loader-bin$/m);
   });
 });
 
