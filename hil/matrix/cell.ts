@@ -3,7 +3,7 @@
 /** The first value of a dimension is the plain one. */
 export const DIMENSIONS = {
   /** Who is at the other end. */
-  peer: ["pptp-linux", "windows-10", "poptop", "culvert"],
+  peer: ["pptp-linux", "network-manager", "windows-10", "poptop", "culvert"],
   /** The device's. */
   role: ["server", "client"],
   auth: ["mschap-v2", "mschap-v1", "chap-md5", "pap"],
@@ -36,6 +36,7 @@ export const DIMENSION_NAMES = Object.keys(DIMENSIONS) as Dimension[];
 /** What each value means, for the page and for claims. */
 export const MEANING: Readonly<Record<string, string>> = {
   "pptp-linux": "pptp-linux 1.10 and pppd 2.4.9 of Debian 12",
+  "network-manager": "NetworkManager 1.42 with network-manager-pptp 1.2.12, on pptp-linux and pppd of Debian 12",
   "windows-10": "our stack with the manners of Windows 10 on the wire; no Windows",
   poptop: "Poptop 1.4 and pppd 2.4.9 of Debian 12",
   culvert: "a second device of the same image",

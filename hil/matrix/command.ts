@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { type LabRunOptions, runSuites } from "../run/command.ts";
+import { filterWords } from "../scenario.ts";
 import { UsageError } from "../usage-error.ts";
 import { type Cell, cellName } from "./cell.ts";
 import { runMutations } from "./mutations-command.ts";
@@ -27,7 +28,7 @@ export interface MatrixOptions extends Omit<LabRunOptions, "suite" | "bench" | "
 
 /** 0 if every cell came out as it must, 1 if not, 130 after Ctrl-C. */
 export async function runMatrix(options: MatrixOptions): Promise<number> {
-  const { readme, ...rest } = options;
+  const { readme, filter, ...rest } = options;
   if (readme !== undefined) {
     writeInteropTable(readMatrix(readme));
     return 0;
@@ -36,13 +37,27 @@ export async function runMatrix(options: MatrixOptions): Promise<number> {
   if (set === "mutations") return await runMutations(options);
   const seed = wholeNumber("--seed", options.seed) ?? (set === "slice" ? randomInt(2 ** 31) : 0);
   const cells = cellsOf(set, seed, wholeNumber("--cells", options.cells) ?? SLICE_CELLS);
-  if (options.list) return listCells(cells);
-  console.log(`matrix: ${cells.length} cells of set ${set}, --seed ${seed}`);
-  const { status, reports, folder } = await runSuites(suitesOf(cells), rest);
+  const wanted = filter === undefined ? cells : cellsNamed(cells, filter, set);
+  if (options.list) return listCells(wanted);
+  const count = wanted === cells ? `${cells.length}` : `${wanted.length} of ${cells.length}`;
+  console.log(`matrix: ${count} cells of set ${set}, --seed ${seed}`);
+  const { status, reports, folder } = await runSuites(suitesOf(wanted), rest);
   const report = matrixReport({ set, seed, cells, runs: reports, into: folder });
   await writeMatrix(report, folder);
   console.log(`matrix:   ${join(relative(process.cwd(), folder) || ".", "matrix.html")}`);
   return status;
+}
+
+/** Those whose name contains a word of the filter, whatever lab they are of. */
+function cellsNamed(cells: readonly Cell[], filter: string, set: SetName): readonly Cell[] {
+  const takes = (word: string, cell: Cell): boolean => cellName(cell).includes(word);
+  const words = filterWords(filter);
+  const futile = words.length === 0 ? filter : words.find((word) => !cells.some((cell) => takes(word, cell)));
+  if (futile !== undefined)
+    throw new UsageError(
+      `no cell of set ${set} contains '${futile}'; culvert lab matrix --set ${set} --list names them`,
+    );
+  return cells.filter((cell) => words.some((word) => takes(word, cell)));
 }
 
 function cellsOf(set: Exclude<SetName, "mutations">, seed: number, count: number): readonly Cell[] {

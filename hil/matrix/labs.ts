@@ -1,4 +1,4 @@
-/** The labs of the matrix and their ends: pptp-linux calls, with and without a NAT box; Poptop is called; a second device does either. */
+/** The labs of the matrix and their ends: pptp-linux calls, with and without a NAT box; NetworkManager calls; Poptop is called; a second device does either. */
 
 import type { LabClock } from "../clock.ts";
 import { defineLab, type LabOf } from "../lab.ts";
@@ -6,6 +6,7 @@ import { serviceHost } from "../net/services/service-host.ts";
 import { device } from "../node/device.ts";
 import type { DeviceConsole } from "../node/device-console.ts";
 import { lanHost } from "../peers/lan-host.ts";
+import { type NetworkManagerCall, networkManager } from "../peers/network-manager.ts";
 import type { DialedCall, Dialing } from "../peers/pptp-linux.ts";
 import type { PingResult } from "../peers/traffic.ts";
 import { windowsProfile } from "../peers/windows.ts";
@@ -85,6 +86,53 @@ export function pptpLinuxEnds({ node, link, clock }: HeadOffice): Ends {
     restartServer: () => restartServer(node.device.console),
     hangUp: () => node.mobile.hangUp(),
     leftovers: () => node.mobile.leftovers(),
+  };
+}
+
+// --- NetworkManager, straight ---------------------------------------------------------------------------------------
+
+/** desktop ── internet 203.0.113.0/24 ── wan device lan ── office 192.168.1.0/24 ── office */
+export function desktopWith(under: DeviceNode) {
+  return defineLab({
+    nodes: {
+      device: under,
+      desktop: networkManager({ address: "203.0.113.50/24", gateway: "203.0.113.254" }),
+      office: lanHost({ address: `${OFFICE}/24`, gateway: "192.168.1.1" }),
+    },
+    links: { internet: ["desktop.eth0", "device.wan"], office: ["office.eth0", "device.lan"] },
+  });
+}
+type DesktopLab = LabOf<ReturnType<typeof desktopWith>>;
+
+export const desktopConfigured: Stage<DesktopLab> = {
+  claim: "an administrator sets the device up over its serial console",
+  async run({ node }, step) {
+    await configureHeadOffice(node, step);
+    await step("the desktop reaches the device's Internet address", () => untilReached(node.desktop, ALICE.server));
+  },
+};
+
+export function networkManagerEnds({ node, link, clock }: DesktopLab): Ends {
+  let call: NetworkManagerCall | undefined;
+  return {
+    console: node.device.console,
+    clock,
+    line: link.internet,
+    peerNode: "desktop",
+    deviceSide: 1,
+    session: ALICE.user,
+    arrange: (cell) => node.device.console.configure(serverCommands(cell)),
+    call: async (cell) => {
+      const password = passwordOf(cell, ALICE.password);
+      call = await node.desktop.dial({ ...ALICE, password, protection: protectionOf(cell) });
+    },
+    ping: () => node.desktop.ping(OFFICE),
+    transfer: () => transfer(node.office, OFFICE, node.desktop, TRANSFER_BYTES),
+    peerAgreement: () => Promise.resolve(call?.agreed),
+    peerMtu: () => node.desktop.mtu(),
+    restartServer: () => restartServer(node.device.console),
+    hangUp: () => node.desktop.hangUp(),
+    leftovers: () => node.desktop.leftovers(),
   };
 }
 

@@ -18,7 +18,8 @@ const OF_ONE_FRAME: readonly Cell["fault"][] = [
   "ccp-reset-lost",
   "mppe-out-of-step",
 ];
-const usesPppd = ({ peer }: Cell): boolean => peer === "pptp-linux" || peer === "poptop";
+const PPPD: readonly Cell["peer"][] = ["pptp-linux", "network-manager", "poptop"];
+const usesPppd = ({ peer }: Cell): boolean => PPPD.includes(peer);
 
 export const RULES: readonly Rule[] = [
   {
@@ -65,6 +66,22 @@ export const RULES: readonly Rule[] = [
     forbids: ({ peer, role }) => peer === "pptp-linux" && role === "client",
     reason: "pptp-linux only calls",
     limit: "peer",
+  },
+  {
+    forbids: ({ peer, role }) => peer === "network-manager" && role === "client",
+    reason: "NetworkManager's plugin only calls",
+    limit: "peer",
+  },
+  {
+    forbids: ({ peer, mtu }) => peer === "network-manager" && mtu !== "1400",
+    reason: "NetworkManager's plugin sets its interface to 1400 bytes, whatever was negotiated (peers/README.md)",
+    limit: "peer",
+  },
+  {
+    forbids: ({ peer, network, fault }) =>
+      peer === "network-manager" && (network !== "clean" || !["none", "wrong-password"].includes(fault)),
+    reason: "its pptp and pppd are pptp-linux's, with which lines and faults are tried",
+    limit: "lab",
   },
   {
     forbids: ({ peer, role }) => peer === "poptop" && role === "server",

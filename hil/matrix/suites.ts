@@ -9,8 +9,11 @@ import { twoHomes } from "../scenarios/two-homes.ts";
 import { type Cell, cellName } from "./cell.ts";
 import type { Ends } from "./ends.ts";
 import {
+  desktopConfigured,
+  desktopWith,
   homesConfigured,
   homesEnds,
+  networkManagerEnds,
   poptopEnds,
   pptpLinuxEnds,
   twoDevicesConfigured,
@@ -34,6 +37,13 @@ export function suitesOf(cells: readonly Cell[], defect?: SourceReplacement): re
   const suites = [
     matrixSuite("pptp-linux", straight, headOfficeWith(under), headOfficeConfigured, pptpLinuxEnds),
     matrixSuite("pptp-linux-nat", pptpLinux.filter(behindNat), twoHomes(under), homesConfigured, homesEnds),
+    matrixSuite(
+      "network-manager",
+      of("network-manager", "server"),
+      desktopWith(under),
+      desktopConfigured,
+      networkManagerEnds,
+    ),
     matrixSuite("windows-10", of("windows-10", "server"), windowsWith(under), windowsConfigured, windowsEnds),
     matrixSuite("poptop", of("poptop", "client"), branchOfficeWith(under), branchOfficeConfigured, poptopEnds),
     matrixSuite(

@@ -13,6 +13,7 @@ const README = join(projectRoot, "hil/README.md");
 const AUTHENTICATION = DIMENSIONS.auth;
 const ROWS: readonly { readonly title: string; readonly has: (cell: MatrixCell) => boolean }[] = [
   { title: "pptp-linux calls us", has: ({ cell }) => cell.peer === "pptp-linux" },
+  { title: "NetworkManager calls us", has: ({ cell }) => cell.peer === "network-manager" },
   { title: "the Windows 10 profile calls us", has: ({ cell }) => cell.peer === "windows-10" },
   { title: "we call Poptop", has: ({ cell }) => cell.peer === "poptop" },
   { title: "a second Culvert calls us", has: ({ cell }) => cell.peer === "culvert" && cell.role === "server" },

@@ -49,6 +49,10 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [["lab", "replay", "/nosuch"], /\/nosuch is no run: it has no journal\.ndjson/],
   [["lab", "matrix", "--set", "nosuch"], /--set nosuch: there are pairwise, full, slice, mutations/],
   [["lab", "matrix", "--seed", "x"], /--seed x: give a whole number/],
+  [
+    ["lab", "matrix", "--filter", "pap,nosuch"],
+    /no cell of set pairwise contains 'nosuch'; culvert lab matrix --set pairwise --list /,
+  ],
   [["lab", "matrix", "--readme", "/nowhere"], /nowhere\/matrix\.json: .*give the folder of a `lab matrix` run/],
   [["lab", "run", "--suite", "nosuch"], /there is no suite 'nosuch'; there are smoke, /],
   [["lab", "explain"], /lab explain needs a run: lab explain RUN\.\.\./],
