@@ -26,7 +26,7 @@ const HELP = `culvert: firmware, image builder and test lab of a PPTP router app
   culvert lab matrix [--set NAME]        the interop matrix: pairwise (every pair of values), full, slice or mutations,
                   [--seed N] [--list]    drawn by N; --list shows the cells and what must come of each; --filter,
                   [--cells N]            --report, --jobs, --shard ... as for run; --cells bounds a slice (8)
-                  [--readme RUN]         the table in hil/README.md anew, from the matrix.json of that run
+                  [--readme RUN[,RUN]]   the table in hil/README.md anew, from the matrix.json of those runs
   culvert lab attach RUN/SCENARIO        the lab as that scenario found it, with you on a console;
                   [--node NODE]          the device's unless you say which
   culvert lab replay RUN [--node NODE]   consoles and steps of a run once more, in their time;

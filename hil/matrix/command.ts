@@ -11,7 +11,7 @@ import { pairwiseCells, possibleCells, sliceCells } from "./pairwise.ts";
 import { cellClaim, matrixReport, readMatrix, writeMatrix } from "./report.ts";
 import { RULES } from "./rules.ts";
 import { suitesOf } from "./suites.ts";
-import { writeInteropTable } from "./table.ts";
+import { joined, writeInteropTable } from "./table.ts";
 
 const SETS = ["pairwise", "full", "slice", "mutations"] as const;
 type SetName = (typeof SETS)[number];
@@ -30,7 +30,7 @@ export interface MatrixOptions extends Omit<LabRunOptions, "suite" | "bench" | "
 export async function runMatrix(options: MatrixOptions): Promise<number> {
   const { readme, filter, ...rest } = options;
   if (readme !== undefined) {
-    writeInteropTable(readMatrix(readme));
+    writeInteropTable(joined(readme.split(",").map(readMatrix)));
     return 0;
   }
   const set = setNamed(options.set ?? "pairwise");

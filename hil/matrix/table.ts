@@ -20,6 +20,25 @@ const ROWS: readonly { readonly title: string; readonly has: (cell: MatrixCell) 
   { title: "we call a second Culvert", has: ({ cell }) => cell.peer === "culvert" && cell.role === "client" },
 ];
 
+/** Several runs as one: shards of a set, or a set and what was added to it. Of a cell that ran twice the later run counts. */
+export function joined(reports: readonly MatrixReport[]): MatrixReport {
+  const inOrder = [...reports].sort((a, b) => (a.started < b.started ? -1 : 1));
+  const [first] = inOrder;
+  if (first === undefined) throw new RangeError("no run to join");
+  if (inOrder.length === 1) return first;
+  const cells = new Map<string, MatrixCell>();
+  for (const cell of inOrder.flatMap((report) => report.cells)) {
+    const before = cells.get(cell.name);
+    if (before === undefined || ranThrough(cell) || !ranThrough(before)) cells.set(cell.name, cell);
+  }
+  return {
+    ...first,
+    set: [...new Set(inOrder.map(({ set }) => set))].join(" and "),
+    tookMs: inOrder.reduce((sum, { tookMs }) => sum + tookMs, 0),
+    cells: [...cells.values()].filter((cell) => ranThrough(cell) || first.cells.some(({ name }) => name === cell.name)),
+  };
+}
+
 /** Markdown: a row for each peer and role, cells that came out as they must of those that ran. */
 export function emitInteropTable(report: MatrixReport): string {
   const head = ["", ...AUTHENTICATION, "networks", "faults", "all"];

@@ -12,7 +12,7 @@ import { pairsToCover, pairwiseCells, possibleCells, sliceCells, uncovered } fro
 import { matrixReport, readMatrix, writeMatrix } from "../../hil/matrix/report.ts";
 import { forbidding, RULES } from "../../hil/matrix/rules.ts";
 import { suitesOf } from "../../hil/matrix/suites.ts";
-import { emitInteropTable, TABLE_BEGINS, TABLE_ENDS, withTable } from "../../hil/matrix/table.ts";
+import { emitInteropTable, joined, TABLE_BEGINS, TABLE_ENDS, withTable } from "../../hil/matrix/table.ts";
 import { readReport } from "../../hil/report/run-fold.ts";
 import { applyReplacement } from "../../image/compile.ts";
 import { projectRoot } from "../../image/project.ts";
@@ -151,6 +151,23 @@ test("the table has a row for each peer and role, and counts", () => {
   assert.equal(new Set(columns).size, 1, "as many cells in each row");
   assert.match(rows[2] ?? "", /^\| pptp-linux calls us \| 11\/12 /);
   assert.match(rows[5] ?? "", /none/);
+});
+
+test("shards of a set join to the set, and of a cell that ran twice the later run counts", () => {
+  const report = madeUp();
+  const shard = (at: string, verdicts: readonly ("pass" | "fail" | "not-run")[]) => ({
+    ...report,
+    started: `2026-11-25T${at}Z`,
+    cells: report.cells.slice(0, 3).map((cell, index) => ({ ...cell, verdict: verdicts[index] ?? "not-run" })),
+  });
+  const later = shard("12:00:00", ["not-run", "pass", "not-run"]);
+  const whole = joined([later, shard("11:00:00", ["pass", "fail", "not-run"])]);
+  assert.deepEqual(
+    whole.cells.map(({ verdict }) => verdict),
+    ["pass", "pass", "not-run"],
+  );
+  assert.equal(whole.started, "2026-11-25T11:00:00Z");
+  assert.equal(whole.tookMs, 2 * report.tookMs);
 });
 
 test("the README has the table between its markers, in the shape in which it is made", () => {
