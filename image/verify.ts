@@ -68,8 +68,11 @@ export async function verifyImage(request: VerifyRequest): Promise<Verification>
   }
 }
 
-/** Copies what git knows or would know, so that the copy is at the same commit with the same changes. */
-async function copyProject(other: string, shared: readonly string[]): Promise<number> {
+/**
+ * Copies what git knows or would know, so that the copy is at the same commit with the same changes. `shared`: what of the working
+ * folder both use. Returns the number of files.
+ */
+export async function copyProject(other: string, shared: readonly string[]): Promise<number> {
   const listed = await runTool("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
     cwd: projectRoot,
   });
