@@ -281,10 +281,18 @@ export class Updates {
     this.#views = { running: await view(slots.booted), spare: await view(slots.spare) };
   }
 
-  /** What is expected of a new firmware is what there is now. */
+  /**
+   * What is expected of a new firmware is what there is now. A full disk must not keep out the firmware that may be its cure: the
+   * trial then looks at less.
+   */
   #remember(): void {
-    const expected: Expected = { defaultRoute: this.#parts.net.defaultGateway() !== undefined };
-    replaceFile(this.#parts.disk, EXPECTED_FILE, Buffer.from(JSON.stringify(expected)));
+    const { disk, net, log } = this.#parts;
+    const expected: Expected = { defaultRoute: net.defaultGateway() !== undefined };
+    try {
+      replaceFile(disk, EXPECTED_FILE, Buffer.from(JSON.stringify(expected)));
+    } catch (error) {
+      log.write("warning", "update", `what a healthy device has could not be stored for the trial: ${said(error)}`);
+    }
   }
 
   #expected(): Expected {

@@ -243,3 +243,12 @@ test("until the medium has been read, nobody is told that there are no slots", a
   await begun;
   assert.equal(device.updates.isReading, false);
 });
+
+test("a full disk of the settings does not keep an update out", async () => {
+  const device = new Device();
+  await device.begin();
+  device.disk.isFull = true;
+  const done = await device.install({ key: "2", version: "2.0" });
+  assert.ok(done.ok, JSON.stringify(done));
+  assert.match(device.log.join("\n"), /warning: what a healthy device has could not be stored for the trial: ENOSPC/);
+});

@@ -8,6 +8,8 @@ export class FakeDisk implements Disk {
   #files: ReadonlyMap<string, Buffer>;
   /** The names as they were at the last `sync`: what a power cut may bring back. */
   #synced: ReadonlyMap<string, Buffer>;
+  /** What is written finds no space. */
+  isFull = false;
   /** Operations that still work before the power goes. */
   #left = Number.POSITIVE_INFINITY;
 
@@ -36,6 +38,7 @@ export class FakeDisk implements Disk {
     return this.#files.get(name);
   }
   write(name: string, bytes: Buffer): void {
+    if (this.isFull) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
     // Cut in the middle, half of the bytes are there.
     if (this.#left === 0) this.#put(name, bytes.subarray(0, bytes.length >> 1));
     this.#operation();
