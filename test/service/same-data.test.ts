@@ -11,6 +11,8 @@ const plain = fc.letrec<{ any: unknown }>((tie) => ({
     fc.constantFrom(undefined, null, true, false, 0, -0, Number.NaN, 1, "", "a"),
     fc.array(tie("any"), { maxLength: 3 }),
     fc.dictionary(fc.constantFrom("a", "b", "length"), tie("any"), { maxKeys: 3, noNullPrototype: true }),
+    fc.uint8Array({ maxLength: 3 }),
+    fc.array(fc.tuple(fc.constantFrom("a", 1), tie("any")), { maxLength: 2 }).map((entries) => new Map(entries)),
   ),
 })).any;
 
@@ -33,11 +35,19 @@ describe("isSameData", () => {
     assert.equal(isSameData({ a: undefined }, { b: undefined }), false);
   });
 
-  test("what has a class is the same as itself only", () => {
-    const bytes = Buffer.from("ab");
-    assert.equal(isSameData({ bytes }, { bytes }), true);
-    assert.equal(isSameData(bytes, Buffer.from("ab")), false);
-    assert.equal(isSameData(new Map([[1, 2]]), new Map([[1, 2]])), false);
+  test("bytes and maps are compared by what they hold", () => {
+    assert.equal(isSameData(Buffer.from("ab"), Buffer.from("ab")), true);
+    assert.equal(isSameData(Buffer.from("ab"), Buffer.from("ac")), false);
+    assert.equal(isSameData({ files: new Map() }, { files: new Map() }), true);
+    assert.equal(isSameData(new Map([["a", { b: 1 }]]), new Map([["a", { b: 1 }]])), true);
+    assert.equal(isSameData(new Map([["a", undefined]]), new Map([["b", undefined]])), false);
+  });
+
+  test("any other class is the same as itself only", () => {
+    const pattern = /a/;
+    assert.equal(isSameData({ pattern }, { pattern }), true);
+    assert.equal(isSameData(/a/, /b/), false);
+    assert.equal(isSameData(new Date(0), new Date(0)), false);
   });
 
   test("an array is not an object with numbers", () => {
