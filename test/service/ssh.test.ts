@@ -56,6 +56,16 @@ test("switched on, the server runs on the LAN's address without root, forwarding
   assert.ok(dropbear(device)?.command.arguments.includes("0.0.0.0:2222"));
 });
 
+test("a commit about something else leaves every program of the device running", () => {
+  const device = new BenchDevice();
+  commit(device, ...ON, "dhcp-server enabled true", "dhcp-server pool start 192.168.1.100", "dhcp-server pool count 20");
+  const { started } = device.bench.programs;
+  const before = started.length;
+  assert.ok(before > 1, `only ${before} programs were started`);
+  commit(device, "vpn account anna password lab-anna-1");
+  assert.equal(started.length, before);
+});
+
 test("keys are what the account may read, each without forwarding; without passwords dropbear asks for none", () => {
   const device = new BenchDevice();
   commit(device, ...ON, "system ssh password-login false", `system ssh key bob public-key ${ED25519}`);
