@@ -64,6 +64,7 @@ test("a commit about something else leaves every program of the device running",
   assert.ok(before > 1, `only ${before} programs were started`);
   commit(device, "vpn account anna password lab-anna-1");
   assert.equal(started.length, before);
+  for (const { command, signals } of started) assert.deepEqual(signals, [], command.arguments.join(" "));
 });
 
 test("keys are what the account may read, each without forwarding; without passwords dropbear asks for none", () => {
