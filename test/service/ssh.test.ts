@@ -56,13 +56,14 @@ test("switched on, the server runs on the LAN's address without root, forwarding
   assert.ok(dropbear(device)?.command.arguments.includes("0.0.0.0:2222"));
 });
 
-test("a commit about something else leaves every program of the device running", () => {
+test("a key more, or a commit about something else, leaves every program of the device running", () => {
   const device = new BenchDevice();
   commit(device, ...ON, "dhcp-server enabled true", "dhcp-server pool start 192.168.1.100", "dhcp-server pool count 20");
   const { started } = device.bench.programs;
   const before = started.length;
   assert.ok(before > 1, `only ${before} programs were started`);
   commit(device, "vpn account anna password lab-anna-1");
+  commit(device, `system ssh key lab public-key ${ED25519}`);
   assert.equal(started.length, before);
   for (const { command, signals } of started) assert.deepEqual(signals, [], command.arguments.join(" "));
 });
