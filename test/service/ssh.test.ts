@@ -58,7 +58,13 @@ test("switched on, the server runs on the LAN's address without root, forwarding
 
 test("a key more, or a commit about something else, leaves every program of the device running", () => {
   const device = new BenchDevice();
-  commit(device, ...ON, "dhcp-server enabled true", "dhcp-server pool start 192.168.1.100", "dhcp-server pool count 20");
+  commit(
+    device,
+    ...ON,
+    "dhcp-server enabled true",
+    "dhcp-server pool start 192.168.1.100",
+    "dhcp-server pool count 20",
+  );
   const { started } = device.bench.programs;
   const before = started.length;
   assert.ok(before > 1, `only ${before} programs were started`);
