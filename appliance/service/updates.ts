@@ -283,7 +283,7 @@ export class Updates {
 
   /**
    * What is expected of a new firmware is what there is now. A full disk must not keep out the firmware that may be its cure: the
-   * trial then looks at less.
+   * trial then goes by what was stored before.
    */
   #remember(): void {
     const { disk, net, log } = this.#parts;

@@ -6,9 +6,9 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import type { Person } from "../bench/person.ts";
+import { elapsedMs, type LabClock, systemClock } from "../clock.ts";
 
 export interface SshAddress {
   readonly user: string;
@@ -68,8 +68,9 @@ export async function updateOverSsh({ file, address, sshOptions, person }: SshUp
   const shared = ["ControlMaster=auto", `ControlPath=${join(folder, "s")}`, "ControlPersist=60"];
   try {
     const device = new SshDevice(address, [...sshOptions, ...shared]);
-    const before = parseSlots(await device.run("update"));
-    if (before === undefined) throw new Error(`${address.host} was not started out of a slot: it takes no updates`);
+    const said = await device.run("update");
+    const before = parseSlots(said);
+    if (before === undefined) throw new Error(`${address.host} takes no update now: ${said.trim()}`);
     person.tell(`${address.host} runs version ${before.version} in slot ${before.running}`);
     const began = performance.now();
     if (!(await device.send("update install", file, (line) => person.tell(line)))) return false;
@@ -77,45 +78,58 @@ export async function updateOverSsh({ file, address, sshOptions, person }: SshUp
     const { size } = await stat(file);
     person.tell(`${(size / 1e6).toFixed(1)} MB in ${seconds.toFixed(0)} s; restarting`);
     await device.run("reboot");
-    return await untilSettled(new SshDevice(address, sshOptions), before, person);
+    const rebooted = new SshDevice(address, sshOptions);
+    return await untilSettled({
+      ask: () => rebooted.tryRun("update"),
+      before,
+      tell: (line) => person.tell(line),
+      clock: systemClock(),
+    });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function untilSettled(device: SshDevice, before: DeviceSlots, person: Person): Promise<boolean> {
-  const began = performance.now();
-  const until = began + SETTLES_WITHIN_MS;
+export interface Settling {
+  /** The device's answer to `update`; undefined when it gives none. */
+  readonly ask: () => Promise<string | undefined>;
+  readonly before: DeviceSlots;
+  readonly tell: (line: string) => void;
+  readonly clock: LabClock;
+}
+
+/** True once the new slot has committed, false when the one before runs again or nothing is settled in the longest time. */
+export async function untilSettled({ ask, before, tell, clock }: Settling): Promise<boolean> {
+  const began = clock.nowNs();
+  const passedMs = (): number => elapsedMs(began, clock.nowNs());
   let last = "";
-  let sayAt = began + SAY_AGAIN_MS;
-  while (performance.now() < until) {
-    await sleep(ASK_AGAIN_MS);
-    const answer = await device.tryRun("update");
+  let sayAtMs = SAY_AGAIN_MS;
+  while (passedMs() < SETTLES_WITHIN_MS) {
+    await new Promise<void>((resolve) => clock.after(ASK_AGAIN_MS, resolve));
+    const answer = await ask();
     const slots = answer === undefined ? undefined : parseSlots(answer);
-    if (performance.now() > sayAt) {
-      const minutes = Math.round((performance.now() - began) / 60_000);
+    if (passedMs() > sayAtMs) {
       const now =
         slots === undefined ? "no answer: it starts, or a firmware that does not come up is being ended" : last;
-      person.tell(`${minutes} min after the restart: ${now}`);
-      sayAt += SAY_AGAIN_MS;
+      tell(`${Math.round(passedMs() / 60_000)} min after the restart: ${now}`);
+      sayAtMs += SAY_AGAIN_MS;
     }
     if (slots === undefined) continue;
     const so = `slot ${slots.running} runs version ${slots.version}, ${slots.state}`;
-    if (so !== last && slots.state === "on trial") person.tell(so);
+    if (so !== last && slots.state === "on trial") tell(so);
     last = so;
     if (slots.state === "on trial") continue;
     if (slots.running !== before.running && slots.state === "committed") {
-      person.tell(so);
+      tell(so);
       return true;
     }
     // The old slot answers until it has gone down.
     if (slots.takenBack === undefined) continue;
-    person.tell(`${so}: the update was taken back: ${slots.takenBack}`);
+    tell(`${so}: the update was taken back: ${slots.takenBack}`);
     return false;
   }
-  person.tell(
-    `the device did not settle within ${SETTLES_WITHIN_MS / 60_000} min; last: ${last === "" ? "it did not answer" : last}`,
-  );
+  const limit = SETTLES_WITHIN_MS / 60_000;
+  tell(`the device did not settle within ${limit} min; last: ${last === "" ? "it did not answer" : last}`);
   return false;
 }
 

@@ -44,8 +44,9 @@ app() {
 stop() { kill -9 $!; wait $! 2>/dev/null; }
 mkdir /tmp/data
 app
-while ! ls $cache/* >/dev/null 2>&1; do sleep 1; done
-sleep 1; stop; echo SIZE $(stat -c %s $cache/*)
+# busybox cannot wait for a file. It is complete once it has its name; until then it ends in .new.
+until ls $cache 2>/dev/null | grep -qv '\\.new$'; do sleep 1; done
+stop; echo SIZE $(stat -c %s $cache/*)
 mv $cache /tmp/kept
 ROUNDS=${ROUNDS_WANTED}
 for round in $(seq $ROUNDS); do

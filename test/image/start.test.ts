@@ -31,7 +31,7 @@ function run(folder: string, app = APP, flags: readonly string[] = []): Outcome 
     app: ${JSON.stringify(join(folder, "app.cjs"))}, identity: ${JSON.stringify(identityOf(app))}, folder: ${JSON.stringify(join(folder, "cache"))}, laterMs: 0,
     note: (level, text) => console.log("note", level, text),
   });
-  setTimeout(() => {}, 50);`;
+  setTimeout(() => {}, 0); // due after the one that makes the cache, which keeps nobody alive`;
   const lines = execFileSync(process.execPath, [...flags, "-e", script], { encoding: "utf8" })
     .trim()
     .split("\n");

@@ -9,7 +9,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { Qmp } from "../../hil/node/qemu/qmp.ts";
-import { until } from "../system/lab-run.ts";
+import { until } from "./lab-run.ts";
 
 const TAP = `cvtbd${process.pid % 100_000}`;
 

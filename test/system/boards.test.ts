@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { type BuiltImage, buildImage } from "../../image/build.ts";
 import { FIXTURE_APP, scratchFolder } from "../image/fixture.ts";
-import { bootImage, UP } from "./booted-image.ts";
+import { bootImage, UP } from "../support/booted-image.ts";
 
 const folder = scratchFolder();
 

@@ -4,10 +4,10 @@ import { randomInt } from "node:crypto";
 import { test } from "node:test";
 import { DEVICE_BOARD, deviceImage } from "../../hil/node/device.ts";
 import { brokenPromise, readCutDisk, recoverByTool } from "../support/cut-store.ts";
+import { temporaryFolder } from "../support/lab-run.ts";
 import { CutDisk, plannedCuts } from "../support/power-cut.ts";
 import { randomEdits, recordCommits } from "../support/recorded-commits.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { temporaryFolder } from "./lab-run.ts";
 
 const COMMITS = 3;
 const STATES = 40;

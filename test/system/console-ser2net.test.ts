@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { openTransport } from "../../hil/console/transport/open.ts";
 import { Fault } from "../../hil/fault.ts";
 import { Pty } from "../hil/pty.ts";
-import { temporaryFolder, until } from "./lab-run.ts";
+import { temporaryFolder, until } from "../support/lab-run.ts";
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");

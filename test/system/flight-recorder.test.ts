@@ -8,7 +8,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { GUTTER } from "../../hil/report/page/lanes.ts";
 import { reportFolders } from "../../hil/report/write.ts";
 import { playRun } from "../hil/played-run.ts";
-import { temporaryFolder } from "./lab-run.ts";
+import { temporaryFolder } from "../support/lab-run.ts";
 
 const root = temporaryFolder();
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];

@@ -4,8 +4,8 @@ import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
+import { startCulvert, temporaryFolder } from "../support/lab-run.ts";
 import { startPtyBoard } from "../support/pty-board.ts";
-import { startCulvert, temporaryFolder } from "./lab-run.ts";
 
 test("suite board on a serial port, a Shelly switch and a network card", { timeout: 180_000 }, async () => {
   const folder = temporaryFolder();

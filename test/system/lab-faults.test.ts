@@ -18,7 +18,7 @@ import { pptpLinux } from "../../hil/peers/pptp-linux.ts";
 import type { RunReport } from "../../hil/report/run-report.ts";
 import { runSuite } from "../../hil/run/lab-run.ts";
 import { check, defineSuite, type Scenario } from "../../hil/scenario.ts";
-import { temporaryFolder } from "./lab-run.ts";
+import { temporaryFolder } from "../support/lab-run.ts";
 
 /** A peer, and the means to harm it. */
 interface Victim<N> extends SelfCheck {

@@ -7,7 +7,7 @@ import { Journal } from "../../hil/journal/journal.ts";
 import { defineLab } from "../../hil/lab.ts";
 import { LabHost } from "../../hil/lab-host.ts";
 import { guestNode } from "../../hil/node/guest.ts";
-import { temporaryFolder } from "./lab-run.ts";
+import { temporaryFolder } from "../support/lab-run.ts";
 
 test("a guest boots, answers rightly while its kernel talks into the answers, and panics in plain words", async () => {
   const lab = defineLab({

@@ -7,7 +7,7 @@ import { randomInt } from "node:crypto";
 import process from "node:process";
 import { test } from "node:test";
 import { POLICIES } from "../../hil/scenarios/policies.ts";
-import { startCulvert, temporaryFolder } from "./lab-run.ts";
+import { startCulvert, temporaryFolder } from "../support/lab-run.ts";
 
 const SLICE = 2;
 const { CULVERT_SEED } = process.env;

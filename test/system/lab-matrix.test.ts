@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import type { MatrixReport } from "../../hil/matrix/data.ts";
-import { startCulvert, temporaryFolder } from "./lab-run.ts";
+import { startCulvert, temporaryFolder } from "../support/lab-run.ts";
 
 /** One that works and one that fails by plan, in one lab. */
 const CELLS = 2;

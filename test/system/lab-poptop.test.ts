@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parsePcapng } from "../../appliance/wire/pcapng.ts";
-import { startCulvert, temporaryFolder } from "./lab-run.ts";
+import { startCulvert, temporaryFolder } from "../support/lab-run.ts";
 
 test("suite poptop passes, and its report, JUnit file and capture are there", async () => {
   const folder = temporaryFolder();

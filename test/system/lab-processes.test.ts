@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { qemuWith, startCulvert, temporaryFolder, until } from "./lab-run.ts";
+import { qemuWith, startCulvert, temporaryFolder, until } from "../support/lab-run.ts";
 
 /** A run whose two machines have started and are booting. */
 async function booting() {

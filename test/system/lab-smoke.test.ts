@@ -1,7 +1,7 @@
 /** Figure 13-1 with the device itself: what `npm start` runs. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startCulvert, temporaryFolder } from "./lab-run.ts";
+import { startCulvert, temporaryFolder } from "../support/lab-run.ts";
 
 test("suite smoke passes", async () => {
   const run = startCulvert(["lab", "run", "--suite", "smoke", "--report", temporaryFolder()]);

@@ -8,7 +8,7 @@ import { Journal } from "../../hil/journal/journal.ts";
 import { defineLab } from "../../hil/lab.ts";
 import { LabHost } from "../../hil/lab-host.ts";
 import { type Guest, guestNode } from "../../hil/node/guest.ts";
-import { temporaryFolder } from "./lab-run.ts";
+import { temporaryFolder } from "../support/lab-run.ts";
 
 const guest = (address: string) =>
   guestNode<Guest>({

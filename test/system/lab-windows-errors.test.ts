@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import process from "node:process";
 import { test } from "node:test";
 import { windowsErrorsSuite } from "../../hil/scenarios/windows-errors.ts";
-import { startCulvert, temporaryFolder } from "./lab-run.ts";
+import { startCulvert, temporaryFolder } from "../support/lab-run.ts";
 
 /** Those that wait for nobody: each takes some seconds. */
 const QUICK = /^(?:646|647|649|691|733|734-no|741|742|629)/;

@@ -21,7 +21,7 @@ import { RealWindows } from "../../hil/peers/windows/real-windows.ts";
 import { Ssh } from "../../hil/peers/windows/ssh.ts";
 import { RasError } from "../../hil/peers/windows-peer.ts";
 import { buildGuest } from "../../image/guest.ts";
-import { temporaryFolder } from "./lab-run.ts";
+import { temporaryFolder } from "../support/lab-run.ts";
 
 const READY_WITHIN_MS = 120_000;
 

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { execa } from "execa";
-import { startCulvert, temporaryFolder } from "./lab-run.ts";
+import { startCulvert, temporaryFolder } from "../support/lab-run.ts";
 
 test("the disc has answer file, script, drivers and agent; a second run keeps key and password", async () => {
   const folder = temporaryFolder();

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { YmodemSender } from "../../hil/flash/ymodem.ts";
 import { YmodemReceiver } from "../hil/ymodem-receiver.ts";
-import { temporaryFolder } from "./lab-run.ts";
+import { temporaryFolder } from "../support/lab-run.ts";
 
 test("lrzsz's rb receives what is sent", { timeout: 20_000 }, async () => {
   const into = temporaryFolder();

@@ -205,6 +205,8 @@ function processorArguments(spec: MachineSpec, accelerator: Accelerator): string
     ...["-accel", usesKvm ? "kvm" : "tcg,tb-size=256"],
     ...["-cpu", usesKvm ? "host" : processor],
     ...["-machine", `${board},memory-backend=ram`],
+    // The chip set's watchdog bites, as a PC's does; QEMU leaves it without teeth unless told.
+    ...(board === "q35" ? ["-global", "ICH9-LPC.noreboot=off"] : []),
     ...(spec.countsInstructions ? ["-icount", "shift=0,sleep=off"] : []),
   ];
 }
