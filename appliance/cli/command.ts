@@ -382,7 +382,10 @@ export function committedLines(committed: Committed, edit: Edit): readonly strin
     case "refused":
       return problemLines(committed.problems);
     case "not-stored":
-      return [`% Not committed: ${committed.reason}`];
+      return [
+        `% Not committed: ${committed.reason}`,
+        "  The disk does not take it: what runs and what is stored are as before.",
+      ];
     case "confirmed":
       return ["Confirmed: what was on trial is stored."];
     case "on-trial":

@@ -12,6 +12,7 @@ import { execa } from "execa";
 import { type Addon, loadAddon, type TunHandle } from "../../appliance/native/addon.ts";
 import { compileHostAddon } from "../../image/compile.ts";
 import { Fault } from "../fault.ts";
+import { shellWord } from "../shell-word.ts";
 import type { Port } from "./port.ts";
 
 const BRIDGE_PREFIX = "cvtbr";
@@ -59,7 +60,7 @@ export class NicPort implements Port {
    */
   static async open(name: string, nic: string): Promise<NicPort> {
     if (process.getuid?.() !== 0) {
-      const command = process.argv.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+      const command = process.argv.map(shellWord).join(" ");
       throw new Fault("bench", `the network card ${nic} cannot be bridged without root: sudo -E ${command}`);
     }
     await takeStaleBridgesAway();

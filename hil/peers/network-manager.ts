@@ -3,6 +3,7 @@ import type { AuthMethod } from "../../appliance/ppp/lcp.ts";
 import type { Ailment, NodeDefinition, SelfCheck } from "../node/definition.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
 import { CheckError, check } from "../scenario.ts";
+import { shellWord } from "../shell-word.ts";
 import {
   type Agreement,
   type NetworkSettings,
@@ -84,12 +85,12 @@ export class NetworkManager implements SelfCheck {
   async dial(dialing: NetworkManagerDialing): Promise<NetworkManagerCall> {
     const { password, routes } = dialing;
     const { shell, name } = this.#guest;
-    const split = routes.length === 0 ? "" : ` ipv4.never-default yes ipv4.routes ${quote(routes.join(", "))}`;
+    const split = routes.length === 0 ? "" : ` ipv4.never-default yes ipv4.routes ${shellWord(routes.join(", "))}`;
     await shell.run(
       `nmcli connection delete ${TUNNEL} >/dev/null 2>&1; killall -q -KILL pppd pptp; : >${MANAGER_LOG}; : >${PPPD_LOG};` +
-        ` printf %s ${quote(`vpn.secrets.password:${password}`)} >${SECRET} &&` +
+        ` printf %s ${shellWord(`vpn.secrets.password:${password}`)} >${SECRET} &&` +
         ` nmcli connection add type vpn vpn-type pptp con-name ${TUNNEL} ifname eth0 connection.autoconnect no` +
-        ` vpn.data ${quote(pluginData(dialing))}${split}`,
+        ` vpn.data ${shellWord(pluginData(dialing))}${split}`,
     );
     const { status, output } = await shell.try(
       `nmcli --wait ${UP_WITHIN_SECONDS} connection up ${TUNNEL} passwd-file ${SECRET} 2>&1`,
@@ -244,7 +245,3 @@ const CONTENTS = {
     { path: "/etc/resolv.conf", mode: 0o644, data: "" },
   ],
 };
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}

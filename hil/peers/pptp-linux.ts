@@ -2,6 +2,7 @@
 import type { NodeDefinition, SelfCheck } from "../node/definition.ts";
 import { type Guest, guestNode } from "../node/guest.ts";
 import { CheckError, check } from "../scenario.ts";
+import { shellWord } from "../shell-word.ts";
 import {
   type Agreement,
   callerOptions,
@@ -76,7 +77,7 @@ export class PptpLinux implements SelfCheck {
     const { status } = await this.#guest.shell.try(
       `killall -q -KILL pppd pptp; rm -f ${PPPD_LOG}; pppd pty "pptp ${server} --nolaunchpppd --nohostroute${test}" updetach noauth` +
         ` ${callerOptions(protection)} nobsdcomp nodeflate novj noipdefault usepeerdns child-timeout ${CHILD_SECONDS}` +
-        ` user ${quote(user)} password ${quote(password)} unit 0 debug logfile ${PPPD_LOG} ${options}`,
+        ` user ${shellWord(user)} password ${shellWord(password)} unit 0 debug logfile ${PPPD_LOG} ${options}`,
       DIAL_WITHIN_MS,
     );
     const log = await this.#guest.shell.run(`cat ${PPPD_LOG}`);
@@ -135,8 +136,4 @@ export function pptpLinux(settings: {
     },
     dress: (guest) => new PptpLinux(guest),
   });
-}
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

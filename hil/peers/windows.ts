@@ -9,6 +9,7 @@ import { guestCompiler } from "../../image/toolchain.ts";
 import type { NodeDefinition, SelfCheck } from "../node/definition.ts";
 import { type Guest, type GuestContents, guestNode } from "../node/guest.ts";
 import { check } from "../scenario.ts";
+import { shellWord } from "../shell-word.ts";
 import { fetchFile, isAnswered, offerFile, ping } from "./traffic.ts";
 import type { ComputerStatus, LastError } from "./windows/computer.ts";
 import { CONSOLE_PORT } from "./windows/console-port.ts";
@@ -54,7 +55,7 @@ export class WindowsProfile implements WindowsPeer, SelfCheck {
       ...routes.map((route) => `route=${route}`),
     ];
     await this.#ras(`rasdial ${CONNECTION} /disconnect; ras clear; ras connection ${CONNECTION} ${settings.join(" ")}`);
-    const output = await this.#ras(`rasdial ${CONNECTION} ${quote(user)} ${quote(password)}`);
+    const output = await this.#ras(`rasdial ${CONNECTION} ${shellWord(user)} ${shellWord(password)}`);
     const result = parseRasdial(output, exitCode(output));
     const status = await this.status();
     if (result.code !== 0)
@@ -213,7 +214,3 @@ export function windowsProfile(settings: WindowsProfileSettings): NodeDefinition
 }
 
 const MEMORY_MIB = 320;
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}

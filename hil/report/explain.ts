@@ -4,6 +4,7 @@
  */
 import { elapsedMs } from "../clock.ts";
 import type { FaultClass } from "../fault.ts";
+import { shellWord } from "../shell-word.ts";
 import { type Omen, omensOf } from "./omens.ts";
 import { withoutOrdinary } from "./ordinary.ts";
 import { readReport } from "./run-fold.ts";
@@ -142,11 +143,6 @@ function commandsFor(report: RunReport, culprit: ScenarioResult | undefined): Ex
     ...(attach === undefined ? [] : [{ what: "get onto it", command: attach }]),
     { what: "this, as text", command: `culvert lab explain ${shellWord(report.folder)}` },
   ];
-}
-
-/** As it must be typed. */
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** For the terminal: the explanation as a few lines of text. `startedNs` is the zero of its times. */

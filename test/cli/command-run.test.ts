@@ -25,6 +25,19 @@ test("a command's output is plain, whole and without a prompt, and its status is
   assert.match(device.logText(), /info ssh: SSH from 192\.168\.1\.9 runs: show log 150/);
 });
 
+test("a commit that the disk does not take says so, and what is left as it was", TIMEOUT, async () => {
+  const device = sshDevice();
+  device.disk.isFull = true;
+  const { status, error } = await run("load merge", "set system name office\nend\n", device);
+  assert.equal(status, 1);
+  assert.equal(
+    error,
+    "% Not committed: ENOSPC: no space left on device, write\n" +
+      "  The disk does not take it: what runs and what is stored are as before.\n",
+  );
+  assert.equal(device.appliance.name, "culvert");
+});
+
 test("what is refused goes to standard error with status 1", TIMEOUT, async () => {
   for (const [command, error] of [
     ["show nothing", /^% "nothing" is no command here\n {2}expected: vpn/],

@@ -6,6 +6,7 @@ import { readdir, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { Fault } from "../../fault.ts";
+import { shellWord } from "../../shell-word.ts";
 import type { GuestMemory, MachineSpec } from "./args.ts";
 import type { Qmp } from "./qmp.ts";
 
@@ -102,8 +103,4 @@ export async function copySparse(from: string, to: string): Promise<void> {
     reject: false,
   });
   if (exitCode !== 0) throw new Fault("host", `a machine's state could not be copied: ${stderr}`);
-}
-
-function shellWord(path: string): string {
-  return `'${path.replaceAll("'", `'\\''`)}'`;
 }
