@@ -191,7 +191,7 @@ await inNetworkNamespace(() => {
         await open().then(() => console.log("opened"), (error) => console.log(error.faultClass, error.message));
       }`;
     const output = execFileSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
-    assert.match(output, /^bench the network card nic0 cannot be bridged without root: sudo -E '.*node/);
+    assert.match(output, /^bench the network card nic0 cannot be bridged without root: sudo -E \S*node/);
     assert.match(output, /\nbench no raw socket for GRE: .*; run the same command as root, with sudo -E\n$/);
   });
 });
