@@ -25,7 +25,7 @@ import { toolVersion } from "./host-tool.ts";
 import { inTurn } from "./in-turn.ts";
 import { Kernel } from "./kernel.ts";
 import { LockedTools } from "./locked-tool.ts";
-import { describeBytes, MANIFEST_NAME, type Manifest, readCommit, readManifest } from "./manifest.ts";
+import { describeBytes, type FileFacts, MANIFEST_NAME, type Manifest, readCommit, readManifest } from "./manifest.ts";
 import { fillFolder } from "./output-folder.ts";
 import { packInitramfs, packSquashfs } from "./pack.ts";
 import { type Bill, makeBill, PAPER_PACKAGES } from "./paper/bill.ts";
@@ -143,21 +143,24 @@ export async function gather({
     !isPaper(each) && !HEADER_PACKAGES.some((name) => name === each.name);
   const prepared = { ...all, packages: all.packages.filter(isInImage) };
   const paperPackages = all.packages.filter(isPaper);
-  const app = await inStep(
-    onProgress,
-    "compile",
-    () => compile(sources, compiler),
-    ({ bundle, addon }) => `app ${formatSize(bundle.length)}, addon ${formatSize(addon?.length ?? 0)}`,
-  );
+  const [app, gcc, commit] = await Promise.all([
+    inStep(
+      onProgress,
+      "compile",
+      () => compile(sources, compiler),
+      ({ bundle, addon }) => `app ${formatSize(bundle.length)}, addon ${formatSize(addon?.length ?? 0)}`,
+    ),
+    toolVersion(compiler.program),
+    readCommit(projectRoot),
+  ]);
   const lockedTools = await LockedTools.open(locked, onProgress);
   const tools = {
     mksquashfs: lockedTools.versions["squashfs-tools"] ?? "",
-    gcc: await toolVersion(compiler.program),
+    gcc,
     esbuild: esbuildVersion,
     node: process.version,
   };
   const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));
-  const commit = await readCommit(projectRoot);
   return { board, prepared, paperPackages, app, own: readImageFiles(), lockedTools, tools, version, commit };
 }
 
@@ -278,8 +281,8 @@ export async function writePapers({ bill }: Trees, folder: string): Promise<stri
 export interface DiskFacts {
   readonly packages: readonly PreparedPackage[];
   readonly unlocked: boolean;
-  /** File name -> SHA-256 of it without signature and trust anchor. */
-  readonly unsigned: Readonly<Record<string, string>>;
+  /** File name -> what was found out while it was made; the others are read. */
+  readonly known: Readonly<Record<string, FileFacts>>;
 }
 
 /** Writes manifest.json for the named files of `folder`. */
@@ -288,15 +291,11 @@ export async function writeManifest(
   key: string,
   names: readonly string[],
   folder: string,
-  disk: DiskFacts = { packages: [], unlocked: false, unsigned: {} },
+  disk: DiskFacts = { packages: [], unlocked: false, known: {} },
 ): Promise<Manifest> {
   const { board, prepared, app, tools, version, commit } = inputs;
   const files = await Promise.all(
-    names.map(async (name) => {
-      const sha256_unsigned = disk.unsigned[name];
-      const facts = describeBytes(await readFile(join(folder, name)));
-      return [name, sha256_unsigned === undefined ? facts : { ...facts, sha256_unsigned }];
-    }),
+    names.map(async (name) => [name, disk.known[name] ?? describeBytes(await readFile(join(folder, name)))] as const),
   );
   const manifest: Manifest = {
     format: 1,

@@ -16,8 +16,8 @@ import { PAPER_PACKAGES } from "./paper/bill.ts";
 import { entryOf, readLock, refreshLock } from "./prepare.ts";
 import { formatSize, type Progress } from "./progress.ts";
 import { flashableFolder } from "./project.ts";
-import { type ComparedManifest, comparePublished, parsePublished } from "./published.ts";
-import { openTracker } from "./security-tracker.ts";
+import type { ComparedManifest } from "./published.ts";
+import type { SecurityTracker } from "./security-tracker.ts";
 import { DEVELOPMENT_WARNING, developmentKey, keyFromCommand, keyFromFile } from "./sign.ts";
 import { readSizes, sizeLines } from "./size-table.ts";
 import { StepPrinter } from "./step-printer.ts";
@@ -197,10 +197,7 @@ tools    ${Object.entries(manifest.tools)
 }
 
 async function verify(board: string, publishedFile: string | undefined): Promise<number> {
-  const published =
-    publishedFile === undefined
-      ? undefined
-      : parsePublished(await readInput("--published", publishedFile), publishedFile);
+  const published = publishedFile === undefined ? undefined : await readPublished(publishedFile);
   const printer = new StepPrinter(process.stderr, () => performance.now());
   const onProgress: Progress = (event) => printer.print(event);
   const image = await buildFlashable({ board, locked: false, onProgress });
@@ -212,8 +209,20 @@ async function verify(board: string, publishedFile: string | undefined): Promise
   return folder === undefined ? 0 : 1;
 }
 
+// What checks files of others is loaded when there is one: it is a third of what a build loads.
+async function readPublished(file: string): Promise<ComparedManifest> {
+  const { parsePublished } = await import("./published.ts");
+  return parsePublished(await readInput("--published", file), file);
+}
+
+async function readTracker(file: string): Promise<SecurityTracker> {
+  const { openTracker } = await import("./security-tracker.ts");
+  return openTracker(await readInput("--tracker", file), file);
+}
+
 /** Without the publisher's key the disk cannot be made, but what is signed can. */
 async function verifyPublished(folder: string, published: ComparedManifest): Promise<number> {
+  const { comparePublished } = await import("./published.ts");
   const ours = await readManifest(folder);
   if (ours === undefined) throw new ImageError(`${folder} holds no image`);
   const { same, lines } = comparePublished(ours, published);
@@ -237,8 +246,7 @@ async function diff(before: string, after: string): Promise<number> {
 }
 
 async function findVulnerabilities(board: Board, trackerFile: string | undefined, all: boolean): Promise<number> {
-  const tracker =
-    trackerFile === undefined ? undefined : openTracker(await readInput("--tracker", trackerFile), trackerFile);
+  const tracker = trackerFile === undefined ? undefined : await readTracker(trackerFile);
   const { architecture, kernelPackage, hasSecurityUpdates } = board.machine;
   // What has no updates of its own is measured by the machine that gets them first.
   const reference = hasSecurityUpdates ? board.machine : AMD64;

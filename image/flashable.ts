@@ -28,7 +28,7 @@ import { ImageError } from "./failure.ts";
 import { makeGrub } from "./grub.ts";
 import { inTurn } from "./in-turn.ts";
 import { Kernel } from "./kernel.ts";
-import { MANIFEST_NAME, readManifest } from "./manifest.ts";
+import { type FileFacts, MANIFEST_NAME, readManifest } from "./manifest.ts";
 import { fillFolder } from "./output-folder.ts";
 import { PackageFiles } from "./package-files.ts";
 import { filesOf } from "./paper/bill.ts";
@@ -104,18 +104,19 @@ export async function buildFlashable(request: FlashableRequest): Promise<BuiltFl
         () => `with ${signingKey.from}`,
       );
       await writeBundle(signed, join(partial, bundle));
-      const diskUnsigned = await inStep(
+      const written = await inStep(
         onProgress,
         "disk",
-        () => fillDisk(inputs, grub, signed, join(partial, disk)),
-        (sha256Unsigned) => `without signature and keys ${sha256Unsigned}`,
+        () => fillDisk(inputs, { grub, slot: signed, quick }, join(partial, disk)),
+        ({ size, sha256_unsigned }) =>
+          sha256_unsigned === undefined ? formatSize(size) : `without signature and keys ${sha256_unsigned}`,
       );
       const legacy = await writeLegacyImages(inputs, trees, kernel, partial);
       const papers = await writePapers(trees, partial);
       await writeManifest(inputs, key, [disk, bundle, SLOT_NAME, ...sizes, ...legacy, ...papers], partial, {
         packages: loaderPackages,
         unlocked: loader?.unlocked === true,
-        unsigned: { [disk]: diskUnsigned },
+        known: { [disk]: written },
       });
     });
     return true;
@@ -220,13 +221,20 @@ export function loaderFiles({ efi, bios, config }: Loader, packages: readonly Pr
   ];
 }
 
-/** Writes the disk and returns its SHA-256 without signature and trust anchor, the same for everybody who builds it. */
-async function fillDisk(inputs: Inputs, grub: Loader | undefined, slot: SignedSlot, file: string): Promise<string> {
+interface DiskRequest {
+  readonly grub: Loader | undefined;
+  readonly slot: SignedSlot;
+  readonly quick: boolean;
+}
+
+/** Writes the disk. Nobody compares one that was packed in a hurry, so it is not hashed without signature and trust anchor. */
+async function fillDisk(inputs: Inputs, { grub, slot, quick }: DiskRequest, file: string): Promise<FileFacts> {
   const { board, prepared } = inputs;
   const contents = { board: board.name, epoch: prepared.epoch, grub, rollbackIndex: ROLLBACK_INDEX };
   const disk = makeDisk({ ...contents, slot });
   await writeDisk(disk, file);
-  return hashDisk(makeDisk({ ...contents, slot: withoutTrust(slot) }));
+  const facts = { size: disk.size, sha256: hashDisk(disk) };
+  return quick ? facts : { ...facts, sha256_unsigned: hashDisk(makeDisk({ ...contents, slot: withoutTrust(slot) })) };
 }
 
 function withoutTrust({ payload, trailer }: SignedSlot): DiskContents["slot"] {

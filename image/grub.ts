@@ -1,11 +1,15 @@
 /** GRUB as files of the boot partition and code before it, made by the locked grub-mkimage from locked modules. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SECTOR_BYTES } from "../appliance/update/partition-table.ts";
+import { contentKey } from "./content-key.ts";
 import { ImageError } from "./failure.ts";
+import { inTurn } from "./in-turn.ts";
 import type { LockedTools } from "./locked-tool.ts";
+import { fillFolder } from "./output-folder.ts";
 import type { PackageFiles } from "./package-files.ts";
+import { cacheFolder } from "./project.ts";
 
 /** One way in which firmware starts GRUB. */
 export interface GrubPlatform {
@@ -28,6 +32,8 @@ const OWN_MODULES: Readonly<Record<GrubPlatform["name"], readonly string[]>> = {
   "arm64-efi": ["efi_gop", "all_video"],
 };
 
+const IMAGE_NAME = "image";
+
 export interface Grub {
   /** Below EFI/BOOT of the boot partition. */
   readonly efi: readonly { readonly name: string; readonly data: Buffer; readonly package: string }[];
@@ -42,24 +48,31 @@ export async function makeGrub(
   tools: LockedTools,
   biosBootSector: number,
 ): Promise<Grub> {
-  const efi: Grub["efi"][number][] = [];
-  let bios: Grub["bios"];
-  for (const { name, package: from } of platforms) {
-    if (name === "i386-pc") {
-      const [core, boot] = [
-        await mkimage(name, "(,gpt2)/grub", files, tools),
-        files.entry(`/usr/lib/grub/${name}/boot.img`),
-      ];
-      const image = boot.content.kind === "file" ? boot.content.data : Buffer.alloc(0);
-      bios = { ...embed(image, core, biosBootSector), package: from };
-    } else {
-      // Without a disk in the prefix it is the one that the firmware loaded this from.
-      efi.push({ name: EFI_NAME[name], data: await mkimage(name, "/grub", files, tools), package: from });
-    }
-  }
-  return { efi, bios };
+  const made = await Promise.all(platforms.map((platform) => forPlatform(platform, files, tools, biosBootSector)));
+  return { efi: made.flatMap(({ efi }) => efi ?? []), bios: made.find(({ bios }) => bios)?.bios };
 }
 
+interface MadeForPlatform {
+  readonly efi?: Grub["efi"][number];
+  readonly bios?: Grub["bios"];
+}
+
+async function forPlatform(
+  { name, package: from }: GrubPlatform,
+  files: PackageFiles,
+  tools: LockedTools,
+  biosBootSector: number,
+): Promise<MadeForPlatform> {
+  // Without a disk in the prefix it is the one that the firmware loaded this from.
+  if (name !== "i386-pc")
+    return { efi: { name: EFI_NAME[name], data: await mkimage(name, "/grub", files, tools), package: from } };
+  const core = await mkimage(name, "(,gpt2)/grub", files, tools);
+  const { content } = files.entry(`/usr/lib/grub/${name}/boot.img`);
+  const image = content.kind === "file" ? content.data : Buffer.alloc(0);
+  return { bios: { ...embed(image, core, biosBootSector), package: from } };
+}
+
+/** What grub-mkimage makes of the modules is kept: packages are unpacked into folders that are named by their content. */
 async function mkimage(
   platform: GrubPlatform["name"],
   prefix: string,
@@ -68,15 +81,15 @@ async function mkimage(
 ): Promise<Buffer> {
   const modules = files.hostFolder(`/usr/lib/grub/${platform}`);
   if (modules === undefined) throw new ImageError(`no package of this build has GRUB's modules for ${platform}`);
-  const folder = await mkdtemp(join(tmpdir(), "culvert-grub-"));
-  try {
-    const output = join(folder, "grub");
-    const line = ["-O", platform, "-d", modules, "-p", prefix, "-o", output, ...MODULES, ...OWN_MODULES[platform]];
-    await tools.run("/usr/bin/grub-mkimage", line);
-    return await readFile(output);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const line = ["-O", platform, "-d", modules, "-p", prefix, ...MODULES, ...OWN_MODULES[platform]];
+  const folder = join(cacheFolder, "grub", contentKey([...line, JSON.stringify(tools.identity)]));
+  await inTurn(folder, async () => {
+    if (existsSync(folder)) return;
+    await fillFolder(folder, (partial) =>
+      tools.run("/usr/bin/grub-mkimage", ["-o", join(partial, IMAGE_NAME), ...line]),
+    );
+  });
+  return await readFile(join(folder, IMAGE_NAME));
 }
 
 /** Where boot.img keeps the sector to load, and the jump that ignores the drive which the BIOS names: boot.S. */

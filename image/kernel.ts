@@ -68,10 +68,9 @@ export class Kernel {
   addModules(tree: Tree, modules: readonly KernelModule[]): void {
     const release = `/usr/lib/modules/${this.index.release}`;
     for (const module of modules) {
-      tree.file(
-        `${release}/${module.path}`,
-        readFileSync(join(this.#folder, "lib/modules", this.index.release, module.path)),
-      );
+      const from = join(this.#folder, "lib/modules", this.index.release, module.path);
+      const content = { kind: "file", data: readFileSync(from), from } as const;
+      tree.add({ path: `${release}/${module.path}`, mode: 0o644, content });
     }
     const tables = modprobeTables(modules);
     tree.file(`${release}/modules.dep`, tables.dep);

@@ -1,8 +1,8 @@
 /** manifest.json beside an image: what it is made of. It says where the image came from; it is not part of the image. */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256Of } from "./digest.ts";
 import { ImageError } from "./failure.ts";
 import { runTool } from "./host-tool.ts";
 import type { LockedPackage } from "./lock.ts";
@@ -37,7 +37,7 @@ export interface Manifest {
 export const MANIFEST_NAME = "manifest.json";
 
 export function describeBytes(bytes: Buffer): FileFacts {
-  return { size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return { size: bytes.length, sha256: sha256Of(bytes) };
 }
 
 /** The manifest of an image folder; undefined when there is none. */

@@ -19,8 +19,12 @@ type Found =
   | { readonly kind: "folder" }
   | { readonly kind: "link"; readonly target: string };
 
+/** Looks at each path once: the packages must not change meanwhile. */
 export class PackageFiles {
   readonly #folders: readonly string[];
+  readonly #found = new Map<string, Found | undefined>();
+  /** Folder of the image -> host folders that are it. */
+  readonly #places = new Map<string, readonly string[]>();
 
   /** `folders` are the unpacked packages; should two hold one path, the first wins. */
   constructor(folders: readonly string[]) {
@@ -49,7 +53,7 @@ export class PackageFiles {
     return {
       path,
       mode: found.executable ? 0o755 : 0o644,
-      content: { kind: "file", data: readFileSync(found.host) },
+      content: { kind: "file", data: readFileSync(found.host), from: found.host },
     };
   }
 
@@ -61,7 +65,7 @@ export class PackageFiles {
 
   /** Where the folder `path` lies on the host, in the first package that has it. */
   hostFolder(path: string): string | undefined {
-    return this.#hostPaths(mergedPath(path)).find((host) => lstatSync(host, { throwIfNoEntry: false })?.isDirectory());
+    return this.#foldersAt(mergedPath(path))[0];
   }
 
   /** The paths that match `pattern`, in which `*` stands for any part of one name. Sorted; empty when there are none. */
@@ -94,21 +98,34 @@ export class PackageFiles {
   }
 
   #names(folder: string): string[] {
-    const names = this.#hostPaths(folder).flatMap((host) => {
-      const stats = lstatSync(host, { throwIfNoEntry: false });
-      return stats?.isDirectory() ? readdirSync(host) : [];
-    });
-    return [...new Set(names)].sort();
+    return [...new Set(this.#foldersAt(folder).flatMap((host) => readdirSync(host)))].sort();
   }
 
   #find(path: string): Found | undefined {
-    for (const host of this.#hostPaths(path)) {
+    if (!this.#found.has(path)) this.#found.set(path, this.#look(path));
+    return this.#found.get(path);
+  }
+
+  #look(path: string): Found | undefined {
+    const name = path.slice(path.lastIndexOf("/"));
+    for (const folder of this.#foldersAt(path.slice(0, -name.length))) {
+      const host = folder + name;
       const stats = lstatSync(host, { throwIfNoEntry: false });
       if (stats?.isFile()) return { kind: "file", host, executable: (stats.mode & 0o111) !== 0 };
       if (stats?.isSymbolicLink()) return { kind: "link", target: readlinkSync(host) };
       if (stats?.isDirectory()) return { kind: "folder" };
     }
-    return undefined;
+    // A package that says /lib has no /usr to look in.
+    return this.#foldersAt(path).length > 0 ? { kind: "folder" } : undefined;
+  }
+
+  /** Where packages have the folder; few of them do, which spares looking for its files in the others. */
+  #foldersAt(path: string): readonly string[] {
+    const known = this.#places.get(path);
+    if (known !== undefined) return known;
+    const places = this.#hostPaths(path).filter((host) => lstatSync(host, { throwIfNoEntry: false })?.isDirectory());
+    this.#places.set(path, places);
+    return places;
   }
 
   /** A merged path may be spelled without /usr inside a package. */

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RootCompression } from "./boards/board.ts";
 import { contentKey } from "./content-key.ts";
+import { sha256Of } from "./digest.ts";
 import { ImageError } from "./failure.ts";
 import { inTurn } from "./in-turn.ts";
 import type { LockedTools } from "./locked-tool.ts";
@@ -49,11 +50,11 @@ export async function packSlot(
 }
 
 function baseKey(base: Tree, epoch: number, compression: RootCompression, tools: LockedTools): string {
-  const parts: (string | Buffer)[] = [JSON.stringify([epoch, compression, tools.identity])];
+  const parts: string[] = [JSON.stringify([epoch, compression, tools.identity])];
   for (const { path, mode, content } of base.entries()) {
     const { kind } = content;
     parts.push(path, `${mode} ${kind}`);
-    if (kind === "file") parts.push(content.data);
+    if (kind === "file") parts.push(sha256Of(content.data));
     else if (kind === "link") parts.push(content.target);
     else if (kind === "character-device") parts.push(`${content.major} ${content.minor}`);
   }

@@ -3,7 +3,8 @@ import { ImageError } from "./failure.ts";
 
 export type Content =
   | { readonly kind: "folder" }
-  | { readonly kind: "file"; readonly data: Buffer }
+  /** `from`: the host's file that has exactly these bytes, when they were read from one and not changed. */
+  | { readonly kind: "file"; readonly data: Buffer; readonly from?: string }
   | { readonly kind: "link"; readonly target: string }
   | { readonly kind: "character-device"; readonly major: number; readonly minor: number };
 

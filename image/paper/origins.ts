@@ -1,9 +1,10 @@
 /** Which package each file of an image comes from, found by looking: the same path in an unpacked package, the same bytes or not. */
 import { createHash } from "node:crypto";
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { sha256Of } from "../digest.ts";
+import { PackageFiles } from "../package-files.ts";
 import type { PreparedPackage } from "../prepare.ts";
-import { mergedPath, type Tree } from "../tree.ts";
+import type { Tree } from "../tree.ts";
 
 export interface FileOrigin {
   /** Where it is in the image: `TREE/path`, such as `root/usr/bin/node`; `bios-boot` and `BOOT` are partitions. */
@@ -31,11 +32,7 @@ export function originOf({ name, data, package: from }: MadeFile): FileOrigin {
 }
 
 function describe(data: Buffer): Pick<FileOrigin, "size" | "sha1" | "sha256"> {
-  return {
-    size: data.length,
-    sha1: createHash("sha1").update(data).digest("hex"),
-    sha256: createHash("sha256").update(data).digest("hex"),
-  };
+  return { size: data.length, sha1: createHash("sha1").update(data).digest("hex"), sha256: sha256Of(data) };
 }
 
 /** The files of the named trees, sorted by name. */
@@ -44,47 +41,28 @@ export function findOrigins(
   packages: readonly PreparedPackage[],
 ): readonly FileOrigin[] {
   const files: FileOrigin[] = [];
-  for (const [tree, { path, data }] of Object.entries(trees).flatMap(([name, each]) =>
+  const packageFiles = new PackageFiles(packages.map(({ folder }) => folder));
+  for (const [tree, { path, data, from }] of Object.entries(trees).flatMap(([name, each]) =>
     regularFiles(each).map((file) => [name, file] as const),
   )) {
-    const found = firstWith(packages, path);
+    const found = hostPath(packageFiles, path);
     files.push({
       name: `${tree}${path}`,
       ...describe(data),
-      package: found?.package,
-      modified: found !== undefined && !readFileSync(found.file).equals(data),
+      package: found === undefined ? undefined : packages.find(({ folder }) => found.startsWith(`${folder}/`)),
+      modified: found !== undefined && found !== from && !readFileSync(found).equals(data),
     });
   }
   return files.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function regularFiles(tree: Tree): { path: string; data: Buffer }[] {
-  return tree.entries().flatMap(({ path, content }) => (content.kind === "file" ? [{ path, data: content.data }] : []));
+function regularFiles(tree: Tree): { path: string; data: Buffer; from?: string }[] {
+  return tree.entries().flatMap(({ path, content }) => (content.kind === "file" ? [{ path, ...content }] : []));
 }
 
-function firstWith(
-  packages: readonly PreparedPackage[],
-  path: string,
-): { package: PreparedPackage; file: string } | undefined {
-  for (const each of packages) {
-    for (const place of placesOf(path, each)) {
-      const file = join(each.folder, place);
-      if (lstatSync(file, { throwIfNoEntry: false })?.isFile()) return { package: each, file };
-    }
-  }
-  return undefined;
-}
-
-/** How a package may spell a path of an image: without the merged /usr, and a kernel with its release behind the name. */
-function placesOf(path: string, { folder }: PreparedPackage): string[] {
-  const places = [path];
-  if (path.startsWith("/usr/") && mergedPath(path.slice(4)) === path) places.push(path.slice(4));
-  if (path === "/boot/vmlinuz" && lstatSync(join(folder, "boot"), { throwIfNoEntry: false })?.isDirectory()) {
-    places.push(
-      ...readdirSync(join(folder, "boot"))
-        .filter((name) => name.startsWith("vmlinu"))
-        .map((name) => `/boot/${name}`),
-    );
-  }
-  return places;
+/** A package's kernel has its release behind the name. */
+function hostPath(files: PackageFiles, path: string): string | undefined {
+  if (path !== "/boot/vmlinuz") return files.hostPath(path);
+  const [kernel] = files.expand("/boot/vmlinu*");
+  return kernel === undefined ? undefined : files.hostPath(kernel);
 }

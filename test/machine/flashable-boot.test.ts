@@ -23,12 +23,17 @@ async function build(name: string): Promise<BuiltFlashable> {
   return await buildFlashable({ ...request, onProgress: () => {} });
 }
 
-function boot(medium: string): QemuConsole {
+/** Not virtio: the drivers are ones that the initramfs loads because it finds the controller. */
+const CONTROLLERS = {
+  SATA: ["-device", "ich9-ahci,id=ahci", "-device", "ide-hd,drive=disk,bus=ahci.0"],
+  NVMe: ["-device", "nvme,drive=disk,serial=1"],
+  USB: ["-device", "qemu-xhci,id=xhci", "-device", "usb-storage,drive=disk,bus=xhci.0"],
+} as const;
+
+function boot(medium: string, controller: keyof typeof CONTROLLERS): QemuConsole {
   machine = new QemuConsole("qemu-system-x86_64", [
     ...["-accel", "tcg", "-cpu", "max", "-M", "q35", "-m", "512", "-no-reboot"],
-    // Not virtio: the driver is one that the initramfs loads because it finds the controller.
-    ...["-drive", `if=none,id=disk,file=${medium},format=raw`, "-device", "ich9-ahci,id=ahci"],
-    ...["-device", "ide-hd,drive=disk,bus=ahci.0"],
+    ...["-drive", `if=none,id=disk,file=${medium},format=raw`, ...CONTROLLERS[controller]],
   ]);
   return machine;
 }
@@ -56,7 +61,7 @@ describe("flashable disk", () => {
     const medium = join(folder, "medium");
     copyFileSync(image.disk, medium);
     truncateSync(medium, MEDIUM_BYTES);
-    const first = boot(medium);
+    const first = boot(medium, "SATA");
     await first.expect(/Factory reset/);
     first.write("s");
     await first.expect(UP);
@@ -85,6 +90,21 @@ describe("flashable disk", () => {
       /kept/,
     );
   });
+
+  for (const [controller, name] of [
+    ["NVMe", "nvme0n1p"],
+    ["USB", "sda"],
+  ] as const) {
+    test(`the same medium boots behind ${controller}`, async () => {
+      const at = boot(join(folder, "medium"), controller);
+      await at.expect(/Factory reset/);
+      at.write("s");
+      await at.expect(UP);
+      const mounts = String(await at.shell("grep -E ' (/|/data) ' /proc/mounts; cat /data/setting"));
+      assert.match(mounts, new RegExp(`/dev/${name}4 / squashfs[\\s\\S]*/dev/${name}6 /data ext4[\\s\\S]*\\nkept$`));
+      at.kill();
+    });
+  }
 });
 
 /** The data partition's file system, as e2fsprogs name it. */
