@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import process from "node:process";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { POLICIES } from "../../hil/scenarios/policies.ts";
 import { startCulvert, temporaryFolder } from "../support/lab-run.ts";
 
@@ -26,13 +26,16 @@ function draw(digits: number): string[] {
   return drawn;
 }
 
-for (const [index, suite] of ["interop-server", "interop-client"].entries()) {
-  test(`a slice of suite ${suite} passes`, async (t) => {
-    const policies = draw(seed + index);
-    t.diagnostic(`${policies.join(", ")}: CULVERT_SEED=${seed}`);
-    const options = ["--suite", suite, "--filter", policies.join(","), "--report", temporaryFolder()];
-    const run = startCulvert(["lab", "run", ...options]);
-    assert.equal((await run.ended).code, 0, `CULVERT_SEED=${seed}\n${run.output()}`);
-    assert.match(run.output(), /^lab: [345] passed in /m);
-  });
-}
+// Side by side: each lab is a device and one peer, which wait for one another most of the time.
+describe("interop", { concurrency: true }, () => {
+  for (const [index, suite] of ["interop-server", "interop-client"].entries()) {
+    test(`a slice of suite ${suite} passes`, async (t) => {
+      const policies = draw(seed + index);
+      t.diagnostic(`${policies.join(", ")}: CULVERT_SEED=${seed}`);
+      const options = ["--suite", suite, "--filter", policies.join(","), "--report", temporaryFolder()];
+      const run = startCulvert(["lab", "run", ...options]);
+      assert.equal((await run.ended).code, 0, `CULVERT_SEED=${seed}\n${run.output()}`);
+      assert.match(run.output(), /^lab: [345] passed in /m);
+    });
+  }
+});
