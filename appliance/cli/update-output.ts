@@ -4,13 +4,19 @@ import { table, wrap } from "./output.ts";
 
 const READING = "The slots are still being read: `update` shows them.";
 
+/** Of the slot that runs, where it is not simply the committed one; `culvert flash` reads these words. */
+const STATE: Partial<Record<UpdateView["situation"], string>> = {
+  trial: "on trial",
+  "fallen-back": "in place of the other",
+  leaving: "taken back",
+};
+
 /** Both slots, and below them what is going on and what became of the last update. */
 export function updateLines(view: UpdateView | undefined, isReading: boolean): readonly string[] {
   if (isReading) return [READING];
   if (view === undefined) return ["This system was not started out of a slot: it takes no updates."];
   const { running, spare, situation, rollbackIndex } = view;
-  const state =
-    situation === "trial" ? "on trial" : situation === "fallen-back" ? "in place of the other" : "committed";
+  const state = STATE[situation] ?? "committed";
   const rows = [
     [running.name, `runs, ${state}`, running.version ?? "unknown", signatureText(running)],
     [spare.name, view.waiting ? "at the next start" : "spare", spare.version ?? "empty", signatureText(spare)],

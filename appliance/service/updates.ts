@@ -52,7 +52,8 @@ export interface SlotView {
 export interface UpdateView {
   readonly running: SlotView;
   readonly spare: SlotView;
-  readonly situation: Situation;
+  /** `leaving`: what runs was taken back, and the machine is about to restart. */
+  readonly situation: Situation | "leaving";
   /** A start of the spare slot is due. */
   readonly waiting: boolean;
   /** Why the last update was taken back; empty when it was not. */
@@ -78,6 +79,13 @@ const STILL_READING: Outcome = {
   problem: "the slots are still being read",
   hint: "try again in some seconds",
 };
+
+/** What was found at the start, and what became of a trial since. */
+function situationNow({ situation, state, booted }: Slots): UpdateView["situation"] {
+  if (situation === "misled") return "leaving";
+  if (situation !== "trial" || state.pending !== undefined) return situation;
+  return state.active === booted ? "normal" : "leaving";
+}
 
 export class Updates {
   readonly #parts: UpdatesParts;
@@ -140,11 +148,11 @@ export class Updates {
     const slots = this.#slots;
     const views = this.#views;
     if (slots === undefined || views === undefined) return undefined;
-    const { state, situation } = slots;
+    const { state } = slots;
     const trial = this.#trial;
     return {
       ...views,
-      situation: situation === "trial" && state.pending === undefined ? "normal" : situation,
+      situation: situationNow(slots),
       waiting: state.pending === slots.spare,
       lastReason: state.lastReason,
       rollbackIndex: state.rollbackIndex,

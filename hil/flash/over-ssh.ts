@@ -29,7 +29,7 @@ export function sshDevice(text: string): SshAddress | undefined {
 /** What `update` says of the slots. */
 export interface DeviceSlots {
   readonly running: "a" | "b";
-  readonly state: "committed" | "on trial" | "in place of the other";
+  readonly state: "committed" | "on trial" | "taken back" | "in place of the other";
   readonly version: string;
   /** Why the last update was taken back; undefined when it was not. */
   readonly takenBack: string | undefined;
@@ -37,7 +37,7 @@ export interface DeviceSlots {
 
 /** Reads the answer of the device's `update` command; undefined when it says nothing of slots. */
 export function parseSlots(text: string): DeviceSlots | undefined {
-  const row = /^([ab]) +runs, (committed|on trial|in place of the other) +(\S+) /m.exec(text);
+  const row = /^([ab]) +runs, (committed|on trial|taken back|in place of the other) +(\S+) /m.exec(text);
   if (row === null) return undefined;
   const [, running, state, version = ""] = row;
   const [, reason] = /^The last update was taken back: ([\s\S]*?)\.\n*$/m.exec(text) ?? [];
@@ -118,7 +118,8 @@ export async function untilSettled({ ask, before, tell, clock }: Settling): Prom
     const so = `slot ${slots.running} runs version ${slots.version}, ${slots.state}`;
     if (so !== last && slots.state === "on trial") tell(so);
     last = so;
-    if (slots.state === "on trial") continue;
+    // What was taken back answers until it has gone down.
+    if (slots.state === "on trial" || slots.state === "taken back") continue;
     if (slots.running !== before.running && slots.state === "committed") {
       tell(so);
       return true;

@@ -97,6 +97,7 @@ test("what the device says of its slots is understood", () => {
   assert.deepEqual(parse({}), { running: "b", state: "committed", version: "0.2.0", takenBack: undefined });
   assert.equal(parse({ situation: "trial", trial: { secondsLeft: 3, complaints: [] } })?.state, "on trial");
   assert.equal(parse({ situation: "fallen-back" })?.state, "in place of the other");
+  assert.equal(parse({ situation: "leaving" })?.state, "taken back");
   const reason = "version 0.3.0 in slot a: the PPTP service does not answer on port 1723; the console did not start";
   assert.equal(parse({ lastReason: reason })?.takenBack, reason, "over several lines");
   assert.equal(parseSlots("This system was not started out of a slot: it takes no updates."), undefined);

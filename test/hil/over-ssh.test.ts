@@ -41,6 +41,16 @@ test("the old slot still answers, the new one comes up on trial, and commits", a
   assert.deepEqual(told, ["slot b runs version 2.0, on trial", "slot b runs version 2.0, committed"]);
 });
 
+test("what was taken back has not committed, though it answers until it has gone down", async () => {
+  const reason = "The last update was taken back: no PPTP.\n";
+  const { committed, told } = await settle((ms) => {
+    if (ms < 60_000) return slot("b", "on trial", "2.0");
+    return (ms < 80_000 ? slot("b", "taken back", "2.0") : slot("a", "committed", "1.0")) + reason;
+  });
+  assert.equal(committed, false);
+  assert.equal(told.at(-1), "slot a runs version 1.0, committed: the update was taken back: no PPTP");
+});
+
 test("a firmware that hangs three times is waited for: the slot before it says why, and each minute is told", async () => {
   const backAt = 33 * MINUTE_MS;
   const { committed, told } = await settle((ms) =>

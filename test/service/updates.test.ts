@@ -105,7 +105,10 @@ test("an update that is not healthy in time is taken back, and the reason is kep
   assert.deepEqual(device.updates.view()?.trial, { secondsLeft: 120, complaints: device.complaints });
   await device.wait(121_000);
   assert.equal(device.reboots, 1);
+  assert.equal(device.updates.view()?.situation, "leaving", "until it has gone down");
+  assert.equal((await device.updates.commit()).ok, false);
   await device.boot("a");
+  assert.equal(device.updates.view()?.situation, "normal");
   const reason = "version 2.0 in slot b: the PPTP service does not answer on port 1723; the console did not start";
   assert.equal(device.updates.view()?.lastReason, reason);
   assert.deepEqual(device.updates.view()?.waiting, false);
@@ -212,6 +215,7 @@ test("an environment that started a slot that was taken back leads to one more r
   await slots.store(takeBack(slots.state, "ill"));
   before.copy(device.flash.partition("BOOT"));
   await device.boot("b");
+  assert.equal(device.updates.view()?.situation, "leaving");
   await device.wait(1000);
   assert.equal(device.reboots, 1);
 });
