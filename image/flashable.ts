@@ -107,9 +107,8 @@ export async function buildFlashable(request: FlashableRequest): Promise<BuiltFl
       const written = await inStep(
         onProgress,
         "disk",
-        () => fillDisk(inputs, { grub, slot: signed, quick }, join(partial, disk)),
-        ({ size, sha256_unsigned }) =>
-          sha256_unsigned === undefined ? formatSize(size) : `without signature and keys ${sha256_unsigned}`,
+        () => fillDisk(inputs, grub, signed, join(partial, disk)),
+        ({ sha256_unsigned }) => `without signature and keys ${sha256_unsigned}`,
       );
       const legacy = await writeLegacyImages(inputs, trees, kernel, partial);
       const papers = await writePapers(trees, partial);
@@ -221,20 +220,19 @@ export function loaderFiles({ efi, bios, config }: Loader, packages: readonly Pr
   ];
 }
 
-interface DiskRequest {
-  readonly grub: Loader | undefined;
-  readonly slot: SignedSlot;
-  readonly quick: boolean;
-}
-
-/** Writes the disk. Nobody compares one that was packed in a hurry, so it is not hashed without signature and trust anchor. */
-async function fillDisk(inputs: Inputs, { grub, slot, quick }: DiskRequest, file: string): Promise<FileFacts> {
+/** Writes the disk. Its SHA-256 without signature and trust anchor is the same for everybody who builds it. */
+async function fillDisk(
+  inputs: Inputs,
+  grub: Loader | undefined,
+  slot: SignedSlot,
+  file: string,
+): Promise<Required<FileFacts>> {
   const { board, prepared } = inputs;
   const contents = { board: board.name, epoch: prepared.epoch, grub, rollbackIndex: ROLLBACK_INDEX };
   const disk = makeDisk({ ...contents, slot });
   await writeDisk(disk, file);
-  const facts = { size: disk.size, sha256: hashDisk(disk) };
-  return quick ? facts : { ...facts, sha256_unsigned: hashDisk(makeDisk({ ...contents, slot: withoutTrust(slot) })) };
+  const unsigned = makeDisk({ ...contents, slot: withoutTrust(slot) });
+  return { size: disk.size, sha256: hashDisk(disk), sha256_unsigned: hashDisk(unsigned) };
 }
 
 function withoutTrust({ payload, trailer }: SignedSlot): DiskContents["slot"] {
