@@ -12,7 +12,7 @@ import { contentKey } from "./content-key.ts";
 import { ImageError } from "./failure.ts";
 import { runTool } from "./host-tool.ts";
 import { inTurn } from "./in-turn.ts";
-import { fillFolder } from "./output-folder.ts";
+import { fillOnce } from "./output-folder.ts";
 import { cacheFolder, nativeFolder, projectRoot } from "./project.ts";
 import { type Compiler, hostCompiler } from "./toolchain.ts";
 
@@ -196,7 +196,7 @@ async function compileC({ folder, sources, flags, inputs, output, compiler }: Co
   const file = join(cacheFolder, "native", key, output);
   await inTurn(file, async () => {
     if (existsSync(file)) return;
-    await fillFolder(dirname(file), async (partial) => {
+    await fillOnce(dirname(file), async (partial) => {
       // Relative source names keep the path of this checkout out of the result.
       const args = [...compiler.flags, ...FLAGS, ...flags, ...sources, "-o", join(partial, output)];
       await runTool(compiler.program, args, { cwd: folder });

@@ -7,7 +7,7 @@ import { contentKey } from "./content-key.ts";
 import { ImageError } from "./failure.ts";
 import { inTurn } from "./in-turn.ts";
 import type { LockedTools } from "./locked-tool.ts";
-import { fillFolder } from "./output-folder.ts";
+import { fillOnce } from "./output-folder.ts";
 import type { PackageFiles } from "./package-files.ts";
 import { cacheFolder } from "./project.ts";
 
@@ -85,9 +85,7 @@ async function mkimage(
   const folder = join(cacheFolder, "grub", contentKey([...line, JSON.stringify(tools.identity)]));
   await inTurn(folder, async () => {
     if (existsSync(folder)) return;
-    await fillFolder(folder, (partial) =>
-      tools.run("/usr/bin/grub-mkimage", ["-o", join(partial, IMAGE_NAME), ...line]),
-    );
+    await fillOnce(folder, (partial) => tools.run("/usr/bin/grub-mkimage", ["-o", join(partial, IMAGE_NAME), ...line]));
   });
   return await readFile(join(folder, IMAGE_NAME));
 }

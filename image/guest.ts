@@ -16,7 +16,7 @@ import { inTurn } from "./in-turn.ts";
 import { Kernel } from "./kernel.ts";
 import { moduleClosure } from "./kernel-modules.ts";
 import { AMD64, type Machine } from "./machines.ts";
-import { fillFolder, keepNewest } from "./output-folder.ts";
+import { fillOnce, keepNewest } from "./output-folder.ts";
 import { packInitramfs } from "./pack.ts";
 import { PackageFiles } from "./package-files.ts";
 import { type Prepared, prepare } from "./prepare.ts";
@@ -93,7 +93,7 @@ export async function buildGuest(spec: GuestSpec, progress: Progress, machine: M
       `guest ${spec.name}`,
       async () => {
         const initrd = packInitramfs(guestTree(spec, machine, prepared, kernel), prepared.epoch);
-        await fillFolder(folder, (partial) => writeFile(join(partial, "initrd.gz"), initrd));
+        await fillOnce(folder, (partial) => writeFile(join(partial, "initrd.gz"), initrd));
         return initrd.length;
       },
       (size) => `initrd ${formatSize(size)}`,

@@ -13,7 +13,7 @@ import {
   readModuleIndex,
 } from "./kernel-modules.ts";
 import type { Machine } from "./machines.ts";
-import { fillFolder } from "./output-folder.ts";
+import { fillOnce } from "./output-folder.ts";
 import type { Prepared, PreparedPackage } from "./prepare.ts";
 import { cacheFolder } from "./project.ts";
 import type { Tree } from "./tree.ts";
@@ -40,7 +40,7 @@ export class Kernel {
     await inTurn(cached, async () => {
       if (existsSync(cached)) return;
       const index = JSON.stringify(readModuleIndex(kernelPackage.folder));
-      await fillFolder(dirname(cached), (partial) => writeFile(join(partial, basename(cached)), index));
+      await fillOnce(dirname(cached), (partial) => writeFile(join(partial, basename(cached)), index));
     });
     return new Kernel(kernelPackage, JSON.parse(await readFile(cached, "utf8")));
   }
@@ -59,7 +59,7 @@ export class Kernel {
     await inTurn(file, async () => {
       if (existsSync(file)) return;
       const kernel = await plainKernel(this.bootFile());
-      await fillFolder(dirname(file), (partial) => writeFile(join(partial, basename(file)), kernel));
+      await fillOnce(dirname(file), (partial) => writeFile(join(partial, basename(file)), kernel));
     });
     return file;
   }

@@ -15,6 +15,23 @@ export async function fillFolder<T>(folder: string, fill: (partial: string) => P
   }
 }
 
+/**
+ * The same for a folder that is named by its content: one that another process put there meanwhile is as good as ours, and somebody may
+ * be reading it.
+ */
+export async function fillOnce(folder: string, fill: (partial: string) => Promise<unknown>): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true });
+  const partial = await mkdtemp(`${folder}.new-`);
+  try {
+    await fill(partial);
+    await rename(partial, folder).catch((error: unknown) => {
+      if (!isTaken(error)) throw error;
+    });
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
 /** Deletes all but the `keep` newest folders in `parent` whose names match `pattern`. */
 export async function keepNewest(parent: string, pattern: RegExp, keep: number): Promise<void> {
   const names = (await readdir(parent)).filter((name) => pattern.test(name));
@@ -32,7 +49,11 @@ async function replace(folder: string, partial: string): Promise<void> {
       return;
     } catch (error) {
       // Another process put its own result there between the two calls.
-      if (!(error instanceof Error && "code" in error && error.code === "ENOTEMPTY")) throw error;
+      if (!isTaken(error)) throw error;
     }
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOTEMPTY" || error.code === "EEXIST");
 }

@@ -12,7 +12,7 @@ import { sha256Of } from "./digest.ts";
 import { ImageError } from "./failure.ts";
 import { inTurn } from "./in-turn.ts";
 import type { LockedTools } from "./locked-tool.ts";
-import { fillFolder, keepNewest } from "./output-folder.ts";
+import { fillOnce, keepNewest } from "./output-folder.ts";
 import { packSquashfs } from "./pack.ts";
 import { cacheFolder } from "./project.ts";
 import type { Tree } from "./tree.ts";
@@ -40,9 +40,7 @@ export async function packSlot(
   const folder = join(parent, baseKey(trees.base, epoch, compression, tools));
   await inTurn(folder, async () => {
     if (existsSync(folder)) return;
-    await fillFolder(folder, (partial) =>
-      packSquashfs(trees.base, epoch, compression, tools, join(partial, BASE_NAME)),
-    );
+    await fillOnce(folder, (partial) => packSquashfs(trees.base, epoch, compression, tools, join(partial, BASE_NAME)));
     await keepNewest(parent, /^[0-9a-f]{64}$/, KEPT_BASES);
   });
   await copyFile(join(folder, BASE_NAME), file);

@@ -10,7 +10,7 @@ import { ImageError } from "./failure.ts";
 import { type HostTool, toolVersion } from "./host-tool.ts";
 import { inTurn } from "./in-turn.ts";
 import { AMD64, type Machine } from "./machines.ts";
-import { fillFolder } from "./output-folder.ts";
+import { fillOnce } from "./output-folder.ts";
 import { type PreparedPackage, prepare } from "./prepare.ts";
 import type { Progress } from "./progress.ts";
 import { cacheFolder } from "./project.ts";
@@ -53,7 +53,7 @@ export async function imageCompiler(machine: Machine, packages: readonly Prepare
   const root = join(cacheFolder, "sysroots", key);
   await inTurn(root, async () => {
     if (existsSync(root)) return;
-    await fillFolder(root, async (partial) => {
+    await fillOnce(root, async (partial) => {
       for (const { folder } of parts) {
         for (const name of ["lib", "usr"].filter((each) => existsSync(join(folder, each))))
           await cp(join(folder, name), join(partial, name), { recursive: true, verbatimSymlinks: true });

@@ -8,7 +8,7 @@ import { appletNames } from "../../image/busybox.ts";
 import { plainKernel } from "../../image/bzimage.ts";
 import { contentKey } from "../../image/content-key.ts";
 import { inTurn } from "../../image/in-turn.ts";
-import { fillFolder, keepNewest } from "../../image/output-folder.ts";
+import { fillFolder, fillOnce, keepNewest } from "../../image/output-folder.ts";
 import { formatSize } from "../../image/progress.ts";
 import { findProjectRoot, projectRoot } from "../../image/project.ts";
 import { StepPrinter } from "../../image/step-printer.ts";
@@ -58,6 +58,19 @@ describe("output folder", () => {
     writeAt(join(folder, "old"), "");
     await fillFolder(folder, (partial) => Promise.resolve(writeFileSync(join(partial, "new"), "")));
     assert.deepEqual(readdirSync(folder), ["new"]);
+  });
+
+  test("named by its content: what another process put there meanwhile stays, for it may be read", async () => {
+    const parent = scratchFolder();
+    const folder = join(parent, "key");
+    await fillOnce(folder, (partial) => {
+      writeAt(join(folder, "theirs"), "");
+      return Promise.resolve(writeFileSync(join(partial, "ours"), ""));
+    });
+    assert.deepEqual(readdirSync(folder), ["theirs"]);
+    assert.deepEqual(readdirSync(parent), ["key"], "nothing of ours is left");
+    await fillOnce(join(parent, "other"), (partial) => Promise.resolve(writeFileSync(join(partial, "ours"), "")));
+    assert.deepEqual(readdirSync(join(parent, "other")), ["ours"]);
   });
 
   test("leaves the old one and no remains when making it fails", async () => {
