@@ -4,15 +4,7 @@ import { dirname, join } from "node:path";
 
 /** Calls `fill` with an empty folder and, when it succeeds, puts that in the place of `folder`. */
 export async function fillFolder<T>(folder: string, fill: (partial: string) => Promise<T>): Promise<T> {
-  await mkdir(dirname(folder), { recursive: true });
-  const partial = await mkdtemp(`${folder}.new-`);
-  try {
-    const result = await fill(partial);
-    await replace(folder, partial);
-    return result;
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
+  return await filled(folder, fill, replace);
 }
 
 /**
@@ -20,13 +12,20 @@ export async function fillFolder<T>(folder: string, fill: (partial: string) => P
  * be reading it.
  */
 export async function fillOnce(folder: string, fill: (partial: string) => Promise<unknown>): Promise<void> {
+  await filled(folder, fill, putUnlessThere);
+}
+
+async function filled<T>(
+  folder: string,
+  fill: (partial: string) => Promise<T>,
+  put: (folder: string, partial: string) => Promise<void>,
+): Promise<T> {
   await mkdir(dirname(folder), { recursive: true });
   const partial = await mkdtemp(`${folder}.new-`);
   try {
-    await fill(partial);
-    await rename(partial, folder).catch((error: unknown) => {
-      if (!isTaken(error)) throw error;
-    });
+    const result = await fill(partial);
+    await put(folder, partial);
+    return result;
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
@@ -52,6 +51,12 @@ async function replace(folder: string, partial: string): Promise<void> {
       if (!isTaken(error)) throw error;
     }
   }
+}
+
+async function putUnlessThere(folder: string, partial: string): Promise<void> {
+  await rename(partial, folder).catch((error: unknown) => {
+    if (!isTaken(error)) throw error;
+  });
 }
 
 function isTaken(error: unknown): boolean {

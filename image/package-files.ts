@@ -115,8 +115,7 @@ export class PackageFiles {
       if (stats?.isSymbolicLink()) return { kind: "link", target: readlinkSync(host) };
       if (stats?.isDirectory()) return { kind: "folder" };
     }
-    // A package that says /lib has no /usr to look in.
-    return this.#foldersAt(path).length > 0 ? { kind: "folder" } : undefined;
+    return undefined;
   }
 
   /** Where packages have the folder; few of them do, which spares looking for its files in the others. */
